@@ -1,0 +1,112 @@
+"""What the steps of one publication tell the report, as JSON documents in the lake.
+
+Tables are for queries; these are small, and a report needs no Parquet library to read them. Energies are kWh, shares and
+coverages 0 to 1, timestamps local wall-clock time unless their name says UTC.
+"""
+
+import datetime as dt
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Document(BaseModel):
+    """Every field must be there: a document is written and read by the same version of the code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApplianceSummary(Document):
+    """One appliance over the site's whole history. `profile_kwh` has 24 means, by local hour; null = never read."""
+
+    appliance: str
+    total_kwh: float
+    avg_kwh: float
+    std_kwh: float | None
+    min_kwh: float
+    max_kwh: float
+    readings: int
+    share: float | None
+    peak_hour: int
+    first_timestamp: dt.datetime
+    last_timestamp: dt.datetime
+    interval_minutes: float | None
+    complete_days: int
+    profile_kwh: list[float | None]
+
+
+class DayTotal(Document):
+    """All appliances on one local day. `complete`: every appliance that was ever read is complete on it."""
+
+    date: dt.date
+    kwh: float
+    coverage: float
+    complete: bool
+
+
+class ReadingsSummary(Document):
+    """Written by "Aggregate readings". Appliances are sorted by energy, largest first; days by date.
+
+    `weekday_hour_kwh` has 7 lists (Monday first) of 24 means of the site's energy in that hour; null = never read.
+    """
+
+    site: str
+    timezone: str
+    total_kwh: float
+    readings: int
+    first_timestamp: dt.datetime
+    last_timestamp: dt.datetime
+    coverage: float
+    peak_hour: int
+    appliances: list[ApplianceSummary]
+    days: list[DayTotal]
+    weekday_hour_kwh: list[list[float | None]]
+    uploads: int
+
+
+class AnomalyRow(Document):
+    """One unusual hour, as in anomaly_data."""
+
+    timestamp: dt.datetime
+    appliance: str
+    kwh: float
+    threshold: float
+    z_score: float
+    expected_kwh: float
+    excess_kwh: float
+    method: str
+    explanation: str
+
+
+class AnomalySummary(Document):
+    """Written by "Detect anomalies". `top` has the largest excess first, at most 50; `skipped` says why an appliance
+    could not be judged, by appliance.
+    """
+
+    count: int
+    hours_judged: int
+    by_appliance: dict[str, int]
+    top: list[AnomalyRow]
+    skipped: dict[str, str]
+
+
+class ForecastDay(Document):
+    """One day ahead, all appliances together; `models` has each model's own forecast, kWh."""
+
+    ds: dt.date
+    yhat: float
+    yhat_lower: float
+    yhat_upper: float
+    models: dict[str, float]
+
+
+class ForecastSummary(Document):
+    """Written by whichever forecasting state published. `appliances_kwh` is the 7-day energy by appliance."""
+
+    method: str
+    level: float
+    training_days: int
+    last_training_day: dt.date
+    days: list[ForecastDay]
+    total_kwh: float
+    appliances_kwh: dict[str, float]
+    notes: list[str]

@@ -1,0 +1,77 @@
+"""What can go wrong, by name. The state machine catches these class names, so they are API."""
+
+from collections.abc import Sequence
+
+
+class EnergyError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class InputRejected(EnergyError):
+    """An upload that cannot be used. `code` is stable; `problem` says what was found, where, and what to do."""
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(f"{code}: {problem}")
+        self.code = code
+        self.problem = problem
+
+
+class TransientError(EnergyError):
+    """AWS throttled, timed out or hung up: the same call may well succeed in a moment."""
+
+    def __init__(self, operation: str, cause: BaseException) -> None:
+        super().__init__(f"{operation} did not succeed for now: {type(cause).__name__}: {cause}")
+        self.operation = operation
+
+
+class ManifestConflict(EnergyError):
+    """Another run published this site between this run's start and its commit: aggregate again on top of it."""
+
+    def __init__(self, site: str, expected_etag: str | None) -> None:
+        started = f"manifest {expected_etag}" if expected_etag else "an unpublished site"
+        super().__init__(f"site {site!r} was published by another run; this one started from {started}")
+        self.site = site
+
+
+class NotDeterministic(EnergyError):
+    """A write-once object exists with other bytes: two runs of the same input computed different results."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was written before with other content, though its name promises the same; it was kept")
+        self.key = key
+
+
+class ObjectMissing(EnergyError):
+    """An object that something else names is not in the lake."""
+
+    def __init__(self, key: str, version_id: str | None = None) -> None:
+        version = f" (version {version_id})" if version_id else ""
+        super().__init__(f"there is no object {key}{version} in the lake; was it deleted?")
+        self.key = key
+
+
+class NotEnoughHistory(EnergyError):
+    """Too few complete days for the model asked."""
+
+    def __init__(self, complete_days: int, needed_days: int, model: str) -> None:
+        super().__init__(
+            f"{model} needs at least {needed_days} complete days of readings; this site has {complete_days}"
+        )
+        self.complete_days = complete_days
+
+
+class ForecastFailed(EnergyError):
+    """A model could not produce usable numbers for the site's total."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"{model} gave no usable forecast: {reason}")
+        self.model = model
+
+
+class CatalogError(EnergyError):
+    """Glue refused some partitions although it accepted the call."""
+
+    def __init__(self, table: str, failures: Sequence[str]) -> None:
+        shown = "; ".join(failures[:3])
+        super().__init__(f"Glue refused {len(failures)} partition(s) of {table}: {shown}")
+        self.table = table

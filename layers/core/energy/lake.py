@@ -1,0 +1,109 @@
+"""Where everything lives in the bucket, and how it is named. Pure functions: no I/O here."""
+
+import hashlib
+import re
+import unicodedata
+
+DEFAULT_SITE = "home"
+RAW_PREFIX = "raw/"
+
+_SAFE_SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def site_of_key(key: str) -> str:
+    """The site that an upload belongs to: the folder below raw/, or `home` where there is none.
+
+    A folder name that is not a plain lower-case word never becomes part of a path: it is folded to one and
+    made unique by a hash of the original.
+    """
+    parts = key.removeprefix(RAW_PREFIX).split("/")
+    if len(parts) == 1:
+        return DEFAULT_SITE
+    return site_name(parts[0])
+
+
+def site_name(folder: str) -> str:
+    """`folder` itself where it is safe in paths and partitions, else a safe name that only this folder gets."""
+    if _SAFE_SITE.fullmatch(folder):
+        return folder
+    plain = unicodedata.normalize("NFKD", folder).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "site"
+    return f"{slug}-{_digest(folder)[:8]}"
+
+
+def upload_id(key: str) -> str:
+    """Names an upload (a key under raw/) in paths and tables; all its versions share it."""
+    return _digest(key)[:20]
+
+
+def run_id(bucket: str, key: str, version: str) -> str:
+    """Names what validation writes for one version of one upload, and the execution that processes it."""
+    return _digest(f"{bucket}/{key}@{version}")[:20]
+
+
+def publication_id(run: str, base_etag: str | None) -> str:
+    """Names what one publication writes: the run that publishes and the manifest that it builds upon."""
+    return _digest(f"{run}+{base_etag or ''}")[:20]
+
+
+def is_newer(sequencer: str | None, than: str | None) -> bool:
+    """Whether an S3 sequencer is later than another one of the same key.
+
+    Sequencers are hexadecimal of differing length; the shorter is padded with zeros on the left, then compared
+    (S3 User Guide, "Event message structure"). A missing one is older than any.
+    """
+    ours, theirs = (sequencer or "").lower(), (than or "").lower()
+    width = max(len(ours), len(theirs))
+    return ours.rjust(width, "0") > theirs.rjust(width, "0")
+
+
+def config_key(site: str) -> str:
+    """The site's optional settings, written by people."""
+    return f"config/{site}.yaml"
+
+
+def manifest_key(site: str) -> str:
+    """The single commit point of a site."""
+    return f"manifests/{site}.json"
+
+
+def upload_readings_key(site: str, upload: str, run: str, month: str) -> str:
+    """The validated readings of one month of one version of one upload."""
+    return f"processed/uploads/site={site}/upload={upload}/run={run}/month={month}/readings.parquet"
+
+
+def readings_prefix(site: str, month: str, pub: str) -> str:
+    """One month of the site's readings, all uploads resolved (raw_energy_data)."""
+    return f"processed/readings/site={site}/month={month}/pub={pub}/"
+
+
+def table_prefix(area: str, site: str, pub: str) -> str:
+    """One publication of a table that is partitioned by site alone; `area` is its folder in the lake."""
+    return f"{area}/site={site}/pub={pub}/"
+
+
+def publication_document_key(area: str, site: str, pub: str, name: str) -> str:
+    """A JSON document that one step of a publication hands to the next.
+
+    It lies apart from the tables so that no query reads it.
+    """
+    return f"{area}/documents/site={site}/pub={pub}/{name}.json"
+
+
+def report_key(site: str, pub: str, extension: str) -> str:
+    """The report of one publication as html, md or json."""
+    return f"reports/site={site}/pub={pub}/report.{extension}"
+
+
+def latest_report_key(site: str) -> str:
+    """The site's newest report under a name that stays."""
+    return f"reports/site={site}/latest.html"
+
+
+def quarantine_key(site: str, run: str, name: str) -> str:
+    """What validation set apart: rejected.csv and problems.json."""
+    return f"quarantine/site={site}/run={run}/{name}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,165 @@
+"""The tables of the lake: every column, its type, its unit and what it means. The one place that says so.
+
+Types are Athena's (Hive's). Files written by the functions, Glue tables in template.yaml and the documentation are all
+held against this module by tests.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DATABASE = "energy_db"
+
+HiveType = Literal["timestamp", "date", "string", "double", "bigint", "int", "boolean"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `comment` carries the unit."""
+
+    name: str
+    type: HiveType
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `area` is its folder in the lake, `row` says what one row is, `partition_keys` come from the path."""
+
+    name: str
+    area: str
+    row: str
+    columns: tuple[Column, ...]
+    partition_keys: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names in the order of the files, without partition keys."""
+        return [column.name for column in self.columns]
+
+
+_SITE = Column("site", "string", "site: the folder below raw/ that the upload came through")
+_MONTH = Column("month", "string", "local calendar month, YYYY-MM")
+_TIMESTAMP = Column("timestamp", "timestamp", "start of the interval, local wall-clock time of the site")
+_TIMESTAMP_UTC = Column("timestamp_utc", "timestamp", "start of the interval, UTC")
+_APPLIANCE = Column("appliance", "string", "appliance as named in the upload")
+
+_MODELS = tuple(
+    Column(name, "double", f"kWh a day by {label} alone; null where it did not run")
+    for name, label in (
+        ("prophet", "Prophet"),
+        ("auto_ets", "AutoETS"),
+        ("dynamic_optimized_theta", "DynamicOptimizedTheta"),
+        ("seasonal_window_average", "the mean of the same weekday over 4 weeks"),
+        ("window_average", "the mean of the last 28 days"),
+    )
+)
+
+_FORECAST = (
+    Column("ds", "timestamp", "forecast day, local midnight"),
+    Column("yhat", "double", "forecast energy of the day, kWh"),
+    Column("yhat_lower", "double", "lower bound of the band, kWh"),
+    Column("yhat_upper", "double", "upper bound of the band, kWh"),
+    Column("level", "double", "nominal share of days that the band should hold, 0 to 1"),
+    Column("method", "string", "how the forecast was made: the models whose median it is"),
+    *_MODELS,
+)
+
+MODEL_NAMES: tuple[str, ...] = tuple(column.name for column in _MODELS)
+
+READINGS = Table(
+    "raw_energy_data",
+    "processed/readings",
+    "one reading: an appliance's energy in one interval, all uploads of the site resolved",
+    (
+        _TIMESTAMP,
+        _TIMESTAMP_UTC,
+        _APPLIANCE,
+        Column("kwh", "double", "energy used in the interval, kWh"),
+        Column("upload", "string", "identifies the upload (key under raw/) that the reading came from"),
+    ),
+    (_SITE, _MONTH),
+)
+APPLIANCES = Table(
+    "processed_energy_data",
+    "processed/appliances",
+    "one appliance over the whole history of the site",
+    (
+        _APPLIANCE,
+        Column("total_kwh", "double", "energy, kWh"),
+        Column("avg_kwh", "double", "mean energy of a reading, kWh"),
+        Column("std_kwh", "double", "sample standard deviation of the readings, kWh; null with fewer than two"),
+        Column("min_kwh", "double", "smallest reading, kWh"),
+        Column("max_kwh", "double", "largest reading, kWh"),
+        Column("readings", "bigint", "number of readings"),
+        Column("share", "double", "share of the site's energy, 0 to 1; null if the site used none"),
+        Column("peak_hour", "int", "local hour of day with the largest mean use per day, 0 to 23"),
+        Column("first_timestamp", "timestamp", "first reading, local wall-clock time"),
+        Column("last_timestamp", "timestamp", "last reading, local wall-clock time"),
+    ),
+    (_SITE,),
+)
+HOURLY = Table(
+    "hourly_energy_data",
+    "processed/hourly",
+    "one appliance in one hour",
+    (
+        Column("timestamp", "timestamp", "start of the hour, local wall-clock time of the site"),
+        Column("timestamp_utc", "timestamp", "start of the hour, UTC"),
+        _APPLIANCE,
+        Column("kwh", "double", "energy used in the hour, kWh"),
+        Column("readings", "bigint", "number of readings in the hour"),
+    ),
+    (_SITE,),
+)
+PROFILE = Table(
+    "hourly_profile_data",
+    "processed/profile",
+    "one appliance in one hour of the day, averaged over its days",
+    (
+        _APPLIANCE,
+        Column("hour", "int", "local hour of day, 0 to 23"),
+        Column("mean_kwh", "double", "mean energy used in that hour of the day, kWh"),
+        Column("days", "bigint", "number of days with readings in that hour"),
+    ),
+    (_SITE,),
+)
+DAILY = Table(
+    "daily_energy_data",
+    "processed/daily",
+    "one appliance on one local calendar day",
+    (
+        Column("date", "date", "local calendar day"),
+        _APPLIANCE,
+        Column("kwh", "double", "energy used in the day, kWh"),
+        Column("coverage", "double", "share of the day's intervals that have a reading, 0 to 1"),
+        Column("complete", "boolean", "whether coverage is at least 0.9; forecasts learn from complete days only"),
+    ),
+    (_SITE,),
+)
+ANOMALIES = Table(
+    "anomaly_data",
+    "anomalies",
+    "one unusual hour of one appliance",
+    (
+        Column("timestamp", "timestamp", "start of the hour, local wall-clock time of the site"),
+        Column("timestamp_utc", "timestamp", "start of the hour, UTC"),
+        _APPLIANCE,
+        Column("kwh", "double", "energy used in the hour, kWh"),
+        Column("threshold", "double", "limit above which an hour counts as unusual, kWh"),
+        Column("z_score", "double", "distance from the appliance's mean in standard deviations"),
+        Column("expected_kwh", "double", "the appliance's mean hour, kWh"),
+        Column("excess_kwh", "double", "energy above the expected, kWh"),
+        Column("method", "string", "rule that found it: mean_2std"),
+        Column("explanation", "string", "one sentence for a person"),
+    ),
+    (_SITE,),
+)
+FORECAST = Table("forecast_data", "forecast/total", "one day ahead, all appliances together", _FORECAST, (_SITE,))
+APPLIANCE_FORECAST = Table(
+    "appliance_forecast_data", "forecast/appliances", "one day ahead, one appliance", (_APPLIANCE, *_FORECAST), (_SITE,)
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (READINGS, APPLIANCES, HOURLY, PROFILE, DAILY, ANOMALIES, FORECAST, APPLIANCE_FORECAST)
+}

@@ -1,0 +1,32 @@
+"""The environment of a function, read once and checked."""
+
+import functools
+import os
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class Settings(BaseModel):
+    """What template.yaml tells the functions. Names are the environment variables in lower case."""
+
+    lake_bucket: str
+    glue_database: str = "energy_db"
+    site_timezone: str = "UTC"
+    max_rejected_share: float = Field(default=0.5, gt=0, le=1)
+
+    @field_validator("site_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        import zoneinfo
+
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"SITE_TIMEZONE {name!r} is not an IANA time zone such as Europe/Berlin") from error
+        return name
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process; pydantic's ValidationError names whatever is missing or wrong."""
+    return Settings.model_validate({name: os.environ[name.upper()] for name in Settings.model_fields if name.upper() in os.environ})

@@ -1,0 +1,184 @@
+"""The door to S3. Keys in, bytes out; whatever may heal by itself is a TransientError."""
+
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from energy.errors import EnergyError, NotDeterministic, ObjectMissing, TransientError
+from energy.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 60
+ATTEMPTS = 4
+
+_HEALS = {
+    "InternalError",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "InternalServiceException",
+    "OperationTimeoutException",
+    "500",
+    "503",
+}
+_MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
+# 412: another writer was first. 409: another writer is at it (S3 User Guide, "conditional writes"). Both: read again.
+_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+
+
+class SwapLost(EnergyError):
+    """A compare-and-swap found something else than expected."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was replaced by another writer since it was read")
+        self.key = key
+
+
+@contextlib.contextmanager
+def transient(operation: str) -> Iterator[None]:
+    """Turns botocore's throttles, timeouts and broken connections into TransientError; lets the rest through."""
+    try:
+        yield
+    except (
+        ConnectTimeoutError,
+        ReadTimeoutError,
+        EndpointConnectionError,
+        ConnectionClosedError,
+        HTTPClientError,
+    ) as error:
+        raise TransientError(operation, error) from error
+    except ClientError as error:
+        if error_code(error) in _HEALS:
+            raise TransientError(operation, error) from error
+        raise
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's name for the error."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+@functools.cache
+def client() -> "S3Client":
+    """One client per process."""
+    return boto3.client(
+        "s3",
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        ),
+    )
+
+
+def head(key: str, version_id: str | None = None) -> dict[str, Any]:
+    """S3's metadata of an object; ObjectMissing if there is none."""
+    with transient(f"HeadObject {key}"), _missing(key, version_id):
+        return dict(client().head_object(Bucket=settings().lake_bucket, Key=key, **_version(version_id)))
+
+
+def download(key: str, path: Path, version_id: str | None = None, etag: str | None = None) -> None:
+    """Writes exactly one version of an object to `path`: by version id, else by etag (ObjectMissing if replaced)."""
+    condition: dict[str, Any] = _version(version_id) if version_id else ({"IfMatch": etag} if etag else {})
+    with transient(f"GetObject {key}"), _missing(key, version_id):
+        body = client().get_object(Bucket=settings().lake_bucket, Key=key, **condition)["Body"]
+        with path.open("wb") as file:
+            for chunk in body.iter_chunks(1 << 20):
+                file.write(chunk)
+
+
+def read(key: str) -> bytes:
+    """An object's bytes; ObjectMissing if there is none."""
+    return _read(key)[0]
+
+
+def read_with_etag(key: str) -> tuple[bytes, str] | None:
+    """An object's bytes and etag; None if there is none."""
+    try:
+        return _read(key)
+    except ObjectMissing:
+        return None
+
+
+def put_once(key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+    """Writes an object that must not exist yet. The same bytes again are fine; others are NotDeterministic."""
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        with transient(f"PutObject {key}"):
+            client().put_object(
+                Bucket=settings().lake_bucket,
+                Key=key,
+                Body=content,
+                ContentType=content_type,
+                Metadata={"sha256": digest},
+                IfNoneMatch="*",
+            )
+    except ClientError as error:
+        if error_code(error) not in _LOST:
+            raise
+        if head(key)["Metadata"].get("sha256") != digest:
+            raise NotDeterministic(key) from error
+
+
+def swap(key: str, content: bytes, expected_etag: str | None) -> str:
+    """Replaces an object if its etag is still `expected_etag` (None: if it does not exist); the new etag, or SwapLost."""
+    condition: dict[str, Any] = {"IfMatch": expected_etag} if expected_etag else {"IfNoneMatch": "*"}
+    try:
+        with transient(f"PutObject {key}"):
+            answer = client().put_object(
+                Bucket=settings().lake_bucket, Key=key, Body=content, ContentType="application/json", **condition
+            )
+    except ClientError as error:
+        if error_code(error) in _LOST | _MISSING:
+            raise SwapLost(key) from error
+        raise
+    return answer["ETag"]
+
+
+def copy(source_key: str, key: str) -> None:
+    """Copies an object over another one."""
+    with transient(f"CopyObject {source_key}"):
+        bucket = settings().lake_bucket
+        client().copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source_key})
+
+
+def _read(key: str) -> tuple[bytes, str]:
+    with transient(f"GetObject {key}"), _missing(key, None):
+        answer = client().get_object(Bucket=settings().lake_bucket, Key=key)
+        return answer["Body"].read(), answer["ETag"]
+
+
+def _version(version_id: str | None) -> dict[str, Any]:
+    return {"VersionId": version_id} if version_id else {}
+
+
+@contextlib.contextmanager
+def _missing(key: str, version_id: str | None) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) in _MISSING | _LOST:
+            raise ObjectMissing(key, version_id) from error
+        raise
