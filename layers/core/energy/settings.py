@@ -29,4 +29,6 @@ class Settings(BaseModel):
 @functools.cache
 def settings() -> Settings:
     """The settings of this process; pydantic's ValidationError names whatever is missing or wrong."""
-    return Settings.model_validate({name: os.environ[name.upper()] for name in Settings.model_fields if name.upper() in os.environ})
+    return Settings.model_validate(
+        {name: os.environ[name.upper()] for name in Settings.model_fields if name.upper() in os.environ}
+    )

@@ -1,0 +1,49 @@
+# `make run` and `make test` need nothing but Python 3.13 and make: they set themselves up.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+PYTHON ?= python3
+SAMPLE := build/sample.csv
+LAKE := .lake
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+include packaging.mk
+
+.PHONY: help setup run test check bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+setup: $(VENV)/.ready  ## make the virtual environment
+
+$(VENV)/.ready: requirements/dev.txt requirements/setup.txt pyproject.toml .python-version
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { echo "Python 3.13 is needed; $$($(PYTHON) --version) was found. Name it: make PYTHON=python3.13"; exit 1; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --require-hashes -r requirements/setup.txt
+	@$(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SAMPLE): $(VENV)/.ready
+	@mkdir -p $(@D)
+	@energy generate --days 30 --seed 42 --output $@
+
+run: $(SAMPLE)  ## the whole pipeline on sample data, on this machine
+	@energy run $(SAMPLE) --lake $(LAKE)
+
+test: setup  ## every test, as in CI
+	@python -m pytest tests
+
+check: setup  ## format, lint, types, fast tests: under a minute
+	@ruff format --check .
+	@ruff check .
+	@mypy
+	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
+
+bench: setup  ## compare with the peers
+	@python benchmarks/bench.py
+
+clean:  ## remove what was built (keeps the lake)
+	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,90 @@
+"""The commit: one manifest replaces another, and the catalog follows."""
+
+from energy import catalog, lake, store
+from energy.contracts import RefreshInput, RefreshOutput
+from energy.errors import ManifestConflict, ObjectMissing
+from energy.manifest import Manifest, Partition, ReportLocation
+from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST
+from energy.settings import settings
+
+# The manifest may be replaced while the catalog follows it; then the catalog follows again. More rounds than this
+# mean that something keeps publishing without pause, which a retry a little later outlasts.
+FOLLOW_ROUNDS = 10
+
+
+def publish(request: RefreshInput) -> RefreshOutput:
+    """Commits a publication and makes the catalog agree with whatever manifest is current then.
+
+    ManifestConflict if another run published this site since this one started and this upload is not in its manifest.
+    """
+    _commit(completed(request), request)
+    manifest, etag, changed = _catalog_follows(request.publication.site)
+    if manifest.report:
+        store.copy(manifest.report.html_key, lake.latest_report_key(manifest.site))
+    return RefreshOutput(
+        site=manifest.site,
+        pub=manifest.pub,
+        manifest_etag=etag,
+        partitions_changed=changed,
+        report_key=manifest.report.html_key if manifest.report else None,
+    )
+
+
+def completed(request: RefreshInput) -> Manifest:
+    """The draft that aggregation wrote, with what was analysed and reported since."""
+    draft = Manifest.model_validate_json(store.read(request.publication.draft_key))
+    prefixes = {ANOMALIES.name: request.anomalies.table_prefix}
+    if forecast := request.forecast.result:
+        prefixes |= {FORECAST.name: forecast.total_prefix, APPLIANCE_FORECAST.name: forecast.appliances_prefix}
+    analysed = {name: [Partition(values=[draft.site], prefix=prefix)] for name, prefix in prefixes.items()}
+    report = (
+        ReportLocation(
+            html_key=request.report.html_key,
+            markdown_key=request.report.markdown_key,
+            json_key=request.report.json_key,
+        )
+        if request.report
+        else None
+    )
+    return draft.model_copy(update={"tables": draft.tables | analysed, "report": report})
+
+
+def _commit(manifest: Manifest, request: RefreshInput) -> None:
+    key = lake.manifest_key(manifest.site)
+    try:
+        store.swap(key, manifest.to_json(), request.publication.base_etag)
+    except store.SwapLost as lost:
+        current, _ = _current(manifest.site)
+        if not current.supersedes(request.validated.upload):
+            raise ManifestConflict(manifest.site, request.publication.base_etag) from lost
+
+
+def _catalog_follows(site: str) -> tuple[Manifest, str, int]:
+    """Until a whole pass over the catalog finds nothing to change and the manifest is still the one it was."""
+    changed = 0
+    manifest, etag = _current(site)
+    for _ in range(FOLLOW_ROUNDS):
+        followed = etag
+        moved = catalog.follow(site, _locations(manifest))
+        changed += moved
+        manifest, etag = _current(site)
+        if not moved and etag == followed:
+            return manifest, etag, changed
+    raise ManifestConflict(site, etag)
+
+
+def _locations(manifest: Manifest) -> dict[str, catalog.Locations]:
+    bucket = settings().lake_bucket
+    return {
+        table: {tuple(partition.values): f"s3://{bucket}/{partition.prefix}" for partition in partitions}
+        for table, partitions in manifest.tables.items()
+    }
+
+
+def _current(site: str) -> tuple[Manifest, str]:
+    key = lake.manifest_key(site)
+    found = store.read_with_etag(key)
+    if found is None:
+        raise ObjectMissing(key)
+    content, etag = found
+    return Manifest.model_validate_json(content), etag
