@@ -1,0 +1,16 @@
+"""State "Forecast with statsforecast": the next seven days by the median of all models, Prophet's among them."""
+
+from energy import forecast_publication, forecast_statsforecast
+from energy.contracts import ForecastStatsforecastInput
+from energy.observability import logger, metrics
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict, context: object) -> dict:  # noqa: ARG001
+    """Forecasts; returns where the forecast is."""
+    request = ForecastStatsforecastInput.model_validate(event)
+    history = forecast_publication.read_history(request.publication)
+    forecast = forecast_statsforecast.forecast(history, forecast_publication.prophet_bands(request, history))
+    result = forecast_publication.publish_median(forecast, history, request)
+    return result.model_dump(mode="json")

@@ -1,0 +1,102 @@
+"""What a forecast may learn from: the complete days of a site, all appliances together and each alone."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from energy.errors import NotEnoughHistory
+
+# An appliance without a complete day in the site's last week is taken to be no longer read. A longer patience would
+# hold back the total, and with it the first day ahead, for as long after each meter that falls silent.
+CURRENT_DAYS = 7
+WEEK_DAYS = 7
+
+# kWh by local day, sorted; a day that is not complete is not in it.
+type Series = dict[dt.date, float]
+
+
+@dataclass(frozen=True)
+class History:
+    """`total` is never empty, and no series goes beyond its last day. `notes` say who was left out, and why."""
+
+    total: Series
+    appliances: dict[str, Series]
+    notes: list[str]
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last training day; the forecast begins on the next."""
+        return max(self.total)
+
+
+def history(daily: Iterable[Mapping[str, Any]]) -> History:
+    """The series of the rows of daily_energy_data; NotEnoughHistory if no day is complete.
+
+    The total is made of the appliances that are read now: those with a complete day in the last CURRENT_DAYS days of
+    the site. Only days on which all of them are complete count, so that a total never falls because a meter did.
+    Should there be no such day (one appliance took the place of another), those that were complete least recently
+    leave the total, one by one, until there is.
+    """
+    every = _complete_series(daily)
+    if not every:
+        raise NotEnoughHistory(complete_days=0, needed_days=1, model="A forecast")
+    newest = max(max(series) for series in every.values())
+    current = {name: series for name, series in every.items() if (newest - max(series)).days < CURRENT_DAYS}
+    summed = sorted(current, key=lambda name: (max(current[name]), name))
+    while not (common := set.intersection(*(set(current[name]) for name in summed))):
+        summed = summed[1:]
+    total = {day: sum(current[name][day] for name in sorted(summed)) for day in sorted(common)}
+    own = {name: {day: kwh for day, kwh in series.items() if day <= max(total)} for name, series in current.items()}
+    return History(
+        total=total,
+        appliances={name: series for name, series in own.items() if series},
+        notes=[note for name, series in every.items() if (note := _left_out(name, series, own, summed))],
+    )
+
+
+def horizon(last_day: dt.date, days: int) -> list[dt.date]:
+    """The days after `last_day`."""
+    return [last_day + dt.timedelta(days=ahead) for ahead in range(1, days + 1)]
+
+
+def without_gaps(series: Series, last_day: dt.date) -> list[float]:
+    """The series as models want it that know positions, not dates: one value a day, ending on `last_day`.
+
+    Whole missing weeks are cut out, so that every weekday stays in its place. Of what is left, at most six days a
+    gap, each takes the value of the same weekday a week before, else a week after, else the mean.
+    """
+    values: list[float | None] = []
+    previous = min(series) - dt.timedelta(days=1)
+    for day, kwh in series.items():
+        values += [None] * (((day - previous).days - 1) % WEEK_DAYS) + [kwh]
+        previous = day
+    values += [None] * ((last_day - previous).days % WEEK_DAYS)
+    for position in range(WEEK_DAYS, len(values)):
+        if values[position] is None:
+            values[position] = values[position - WEEK_DAYS]
+    for position in reversed(range(len(values) - WEEK_DAYS)):
+        if values[position] is None:
+            values[position] = values[position + WEEK_DAYS]
+    mean = fmean(series.values())
+    return [mean if kwh is None else kwh for kwh in values]
+
+
+def _complete_series(daily: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
+    """By appliance, sorted by name."""
+    found: dict[str, Series] = {}
+    for row in sorted(daily, key=lambda row: (row["appliance"], row["date"])):
+        if row["complete"]:
+            found.setdefault(row["appliance"], {})[row["date"].date()] = float(row["kwh"])
+    return found
+
+
+def _left_out(name: str, series: Series, own: Mapping[str, Series], summed: list[str]) -> str | None:
+    if name not in own:
+        return f"{name}: not forecast, its last complete day was {max(series)}"
+    if not own[name]:
+        return f"{name}: not forecast, it has no complete day before the forecast begins"
+    if name not in summed:
+        return f"{name}: not in the total, it has no complete day in common with the other appliances"
+    return None

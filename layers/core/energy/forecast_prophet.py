@@ -1,0 +1,81 @@
+"""Prophet with the settings that the system promises: a linear trend and a weekly pattern (Taylor & Letham 2018)."""
+
+import datetime as dt
+import functools
+import logging
+from typing import TYPE_CHECKING
+
+from energy.errors import NotEnoughHistory
+from energy.forecast_history import History, Series, horizon
+from energy.forecasting import (
+    HORIZON_DAYS,
+    LEVEL,
+    Band,
+    SeriesForecast,
+    SiteForecast,
+    Unusable,
+    settled,
+    site_forecast,
+)
+
+if TYPE_CHECKING:
+    from prophet import Prophet
+
+NAME = "prophet"
+# Two of each weekday. With less, Prophet's weekly terms and trend fit noise: after 3 to 5 days they go below zero.
+MIN_DAYS = 14
+SEED = 20_240_101
+
+
+def forecast(history: History) -> SiteForecast:
+    """Seven days of the total and of each appliance with at least MIN_DAYS days.
+
+    NotEnoughHistory if the total has fewer; ForecastFailed if it cannot be fitted.
+    """
+    if len(history.total) < MIN_DAYS:
+        raise NotEnoughHistory(len(history.total), MIN_DAYS, NAME)
+    return site_forecast(history, NAME, lambda _, series: _series_forecast(series, history.last_day))
+
+
+def model() -> "Prophet":
+    """An unfitted model. Its band is Prophet's own, for LEVEL of the days."""
+    return _prophet_class()(
+        daily_seasonality=False,
+        weekly_seasonality=True,
+        yearly_seasonality=False,
+        changepoint_prior_scale=0.05,
+        interval_width=LEVEL,
+    )
+
+
+def _series_forecast(series: Series, last_day: dt.date) -> SeriesForecast:
+    if len(series) < MIN_DAYS:
+        raise Unusable(f"it has {len(series)} complete days, {MIN_DAYS} are needed")
+    band = settled(_fit_and_predict(series, last_day))
+    return SeriesForecast(band, method=NAME, models={NAME: band.yhat})
+
+
+def _fit_and_predict(series: Series, last_day: dt.date) -> Band:
+    import numpy as np
+    import pandas as pd
+
+    fitted = model()
+    fitted.fit(pd.DataFrame({"ds": pd.to_datetime(list(series)), "y": list(series.values())}), seed=SEED)
+    fitted.stan_backend.cleanup()
+    # The band is drawn at random from numpy's global generator; the same series has to give the same band.
+    np.random.seed(SEED)
+    ahead = fitted.predict(pd.DataFrame({"ds": pd.to_datetime(horizon(last_day, HORIZON_DAYS))}))
+    return Band(*(ahead[name].to_list() for name in ("yhat", "yhat_lower", "yhat_upper")))
+
+
+@functools.cache
+def _prophet_class() -> type["Prophet"]:
+    """Prophet, without its remarks on plotting libraries that are left out and on each chain that it starts."""
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
+    import cmdstanpy
+    import prophet
+
+    cmdstanpy.disable_logging()
+    logging.getLogger("prophet").setLevel(logging.ERROR)
+    chosen: type[Prophet] = prophet.Prophet
+    return chosen

@@ -1,0 +1,125 @@
+"""A forecast in the lake: its two tables, and the document that the report reads."""
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from energy import forecast_history, lake, parquet_rows, store
+from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
+from energy.documents import ForecastDay, ForecastSummary
+from energy.forecast_history import History
+from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, Band, SeriesForecast, SiteForecast
+from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES, Table
+
+_AREA = "forecast"
+_FILE = "forecast.parquet"
+# Lambda's own sentences ("... Task timed out after 300.00 seconds") begin with the time and the id of the request.
+_RUN_SPECIFIC = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z|(RequestId: )?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+type Row = dict[str, Any]
+
+
+def read_history(publication: Publication) -> History:
+    """What the site's daily table lets a forecast learn from."""
+    return forecast_history.history(parquet_rows.read(store.read(publication.daily_key)))
+
+
+def publish(forecast: SiteForecast, history: History, publication: Publication, by: str) -> ForecastResult:
+    """Writes tables and document, once, below the name that says who forecast, and with what."""
+    summary = _summary(forecast, history)
+    summary_key = lake.publication_document_key(_AREA, publication.site, publication.pub, by)
+    store.put_once(summary_key, summary.model_dump_json(indent=1).encode(), "application/json")
+    days = forecast_history.horizon(history.last_day, HORIZON_DAYS)
+    total = _rows(days, forecast.total)
+    appliances = [row for name, series in forecast.appliances.items() for row in _rows(days, series, appliance=name)]
+    return ForecastResult(
+        method=summary.method,
+        total_prefix=_write(FORECAST, total, publication, by),
+        appliances_prefix=_write(APPLIANCE_FORECAST, appliances, publication, by),
+        summary_key=summary_key,
+        notes=summary.notes,
+    )
+
+
+def publish_median(forecast: SiteForecast, history: History, request: ForecastStatsforecastInput) -> ForecastResult:
+    """The same for a forecast that had Prophet's at hand, or not: the two differ, so they never share a name."""
+    with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request), *forecast.notes])
+    by = "statsforecast" if request.prophet else "statsforecast-alone"
+    return publish(with_notes, history, request.publication, by)
+
+
+def prophet_bands(request: ForecastStatsforecastInput, history: History) -> dict[str | None, Band]:
+    """What Prophet published for the days after this history: by appliance, and None for the total; empty without."""
+    if request.prophet is None:
+        return {}
+    days = forecast_history.horizon(history.last_day, HORIZON_DAYS)
+    found: dict[str | None, dict[dt.date, Row]] = {}
+    for prefix in (request.prophet.total_prefix, request.prophet.appliances_prefix):
+        for row in parquet_rows.read(store.read(prefix + _FILE)):
+            found.setdefault(row.get("appliance"), {})[row["ds"].date()] = row
+    return {
+        name: Band(*([rows[day][column] for day in days] for column in ("yhat", "yhat_lower", "yhat_upper")))
+        for name, rows in found.items()
+    }
+
+
+def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]:
+    return [
+        {
+            **keys,
+            "ds": dt.datetime.combine(day, dt.time()),
+            "yhat": series.band.yhat[position],
+            "yhat_lower": series.band.lower[position],
+            "yhat_upper": series.band.upper[position],
+            "level": LEVEL,
+            "method": series.method,
+            **{name: series.models[name][position] if name in series.models else None for name in MODEL_NAMES},
+        }
+        for position, day in enumerate(days)
+    ]
+
+
+def _write(table: Table, rows: list[Row], publication: Publication, by: str) -> str:
+    """Sorted by day, then by appliance."""
+    prefix = f"{lake.table_prefix(table.area, publication.site, publication.pub)}by={by}/"
+    ordered = sorted(rows, key=lambda row: (row["ds"], row.get("appliance", "")))
+    store.put_once(prefix + _FILE, parquet_rows.write(ordered, table))
+    return prefix
+
+
+def _summary(forecast: SiteForecast, history: History) -> ForecastSummary:
+    return ForecastSummary(
+        method=forecast.total.method,
+        level=LEVEL,
+        training_days=len(history.total),
+        last_training_day=history.last_day,
+        days=list(_days(forecast.total, forecast_history.horizon(history.last_day, HORIZON_DAYS))),
+        total_kwh=_sum_kwh(forecast.total),
+        appliances_kwh={name: _sum_kwh(series) for name, series in sorted(forecast.appliances.items())},
+        notes=list(dict.fromkeys(forecast.notes)),
+    )
+
+
+def _days(series: SeriesForecast, days: list[dt.date]) -> Iterator[ForecastDay]:
+    for position, day in enumerate(days):
+        yield ForecastDay(
+            ds=day,
+            yhat=series.band.yhat[position],
+            yhat_lower=series.band.lower[position],
+            yhat_upper=series.band.upper[position],
+            models={name: kwh[position] for name, kwh in series.models.items()},
+        )
+
+
+def _sum_kwh(series: SeriesForecast) -> float:
+    return round(sum(series.band.yhat), KWH_DECIMALS)
+
+
+def _prophet_notes(request: ForecastStatsforecastInput) -> list[str]:
+    """What Prophet noted, or why there is nothing by it, in words that every run of the same readings shares."""
+    if request.prophet is not None:
+        return request.prophet.notes
+    error = _RUN_SPECIFIC.sub("", request.prophet_error or "it did not run")
+    return [f"prophet left out: {' '.join(error.split())[:300]}"]

@@ -1,0 +1,103 @@
+"""What a forecast is, whichever model makes it: seven days of energy with a band, nothing below zero."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from energy.errors import ForecastFailed
+from energy.forecast_history import History, Series
+
+HORIZON_DAYS = 7
+LEVEL = 0.8
+# A milliwatt-hour. Further decimals mean nothing, and processors of different make may disagree about them.
+KWH_DECIMALS = 6
+# How models fail on series that they cannot take; anything else is a bug, and ends the state.
+MODEL_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
+
+
+class Unusable(ValueError):
+    """A model cannot take a series, or returned no numbers for it; the message says why."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One model's forecast, kWh by day ahead. Bounds are NaN where the model knows none."""
+
+    yhat: Sequence[float]
+    lower: Sequence[float]
+    upper: Sequence[float]
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether both are known on every day."""
+        return all(map(math.isfinite, (*self.lower, *self.upper)))
+
+
+@dataclass(frozen=True)
+class SeriesForecast:
+    """What is published for one series; `models` has each model's own forecast, kWh by day ahead."""
+
+    band: Band
+    method: str
+    models: dict[str, Sequence[float]]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SiteForecast:
+    """The forecast of a site: its total, and the appliances that could be forecast."""
+
+    total: SeriesForecast
+    appliances: dict[str, SeriesForecast]
+    notes: list[str]
+
+
+def finite(band: Band) -> Band:
+    """The band itself; Unusable where its forecast is not a number on every day."""
+    if not all(map(math.isfinite, band.yhat)):
+        raise Unusable(f"its forecast is not a number on every day: {[round(float(kwh), 3) for kwh in band.yhat]}")
+    return band
+
+
+def settled(band: Band) -> Band:
+    """The band as it is published: finite, not below zero, lower ≤ yhat ≤ upper. Unusable if it is not finite.
+
+    Where no spread is known the band reaches from nothing to the double: it says that the model does not know.
+    """
+    yhat = [_energy(kwh) for kwh in finite(band).yhat]
+    lower = [_energy(low) if math.isfinite(low) else 0.0 for low in band.lower]
+    upper = [_energy(high) if math.isfinite(high) else 2 * kwh for kwh, high in zip(yhat, band.upper, strict=True)]
+    return Band(yhat, list(map(min, lower, yhat)), list(map(max, upper, yhat)))
+
+
+def site_forecast(
+    history: History, model: str, forecast: Callable[[str | None, Series], SeriesForecast]
+) -> SiteForecast:
+    """`forecast` of the total (named None) and of every appliance.
+
+    An appliance that the model cannot forecast is noted and left out; ForecastFailed if it is the total.
+    """
+    try:
+        total = forecast(None, history.total)
+    except MODEL_ERRORS as error:
+        raise ForecastFailed(model, reason(error)) from error
+    appliances: dict[str, SeriesForecast] = {}
+    skipped: list[str] = []
+    for name, series in history.appliances.items():
+        try:
+            appliances[name] = forecast(name, series)
+        except MODEL_ERRORS as error:
+            skipped.append(f"{name}: no forecast by {model}: {reason(error)}")
+    noted = [note for each in (total, *appliances.values()) for note in each.notes]
+    return SiteForecast(total, appliances, [*history.notes, *noted, *skipped])
+
+
+def reason(error: Exception) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, Unusable) else f"{type(error).__name__}: {text}"[:200]
+
+
+def _energy(kwh: float) -> float:
+    """Not below zero, and never -0.0."""
+    return max(round(float(kwh), KWH_DECIMALS), 0.0) + 0.0
