@@ -81,9 +81,10 @@ def test_a_connection_that_is_hung_up_on_is_transient(monkeypatch, lake_on_moto)
         endpoint_url=f"http://127.0.0.1:{server.server_port}",
         config=boto3.session.Config(retries={"total_max_attempts": 1}),
     )
-    with monkeypatch.context() as patch, pytest.raises(TransientError):
+    with monkeypatch.context() as patch:
         patch.setattr(store, "client", lambda: broken)
-        store.read("x")
+        with pytest.raises(TransientError):
+            store.read("x")
     server.shutdown()
     server.server_close()
 

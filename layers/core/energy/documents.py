@@ -1,7 +1,7 @@
 """What the steps of one publication tell the report, as JSON documents in the lake.
 
-Tables are for queries; these are small, and a report needs no Parquet library to read them. Energies are kWh, shares and
-coverages 0 to 1, timestamps local wall-clock time unless their name says UTC.
+Tables are for queries; these are small, and a report needs no Parquet library to read them. Energies are kWh,
+shares and coverages 0 to 1, timestamps local wall-clock time unless their name says UTC.
 """
 
 import datetime as dt

@@ -74,7 +74,7 @@ class Manifest(BaseModel):
 
 
 def is_newer_version(upload: Upload, than: Upload) -> bool:
-    """Whether `upload` replaces `than`, another version of the same key: by sequencer, by S3's time where one lacks it."""
+    """Whether `upload` replaces `than`, another version of its key: by sequencer; by S3's time where one lacks it."""
     if upload.sequencer and than.sequencer:
         return lake.is_newer(upload.sequencer, than.sequencer)
     return (upload.last_modified, upload.version) > (than.last_modified, than.version)

@@ -143,7 +143,7 @@ def put_once(key: str, content: bytes, content_type: str = "application/octet-st
 
 
 def swap(key: str, content: bytes, expected_etag: str | None) -> str:
-    """Replaces an object if its etag is still `expected_etag` (None: if it does not exist); the new etag, or SwapLost."""
+    """Replaces an object if its etag is still `expected_etag` (None: if there is none); the new etag, or SwapLost."""
     condition: dict[str, Any] = {"IfMatch": expected_etag} if expected_etag else {"IfNoneMatch": "*"}
     try:
         with transient(f"PutObject {key}"):
