@@ -1,0 +1,1 @@
+"""Fugue's functional interface; nothing of it is used without an engine."""

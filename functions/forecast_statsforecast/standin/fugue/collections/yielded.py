@@ -1,0 +1,5 @@
+"""Results of a Fugue workflow."""
+
+
+class Yielded:
+    """A result; there are none."""
