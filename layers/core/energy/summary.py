@@ -1,0 +1,97 @@
+"""The tables of a site to the document that the report reads."""
+
+import math
+
+import polars as pl
+
+from energy.aggregation import Tables, peak_hours
+from energy.documents import ApplianceSummary, DayTotal, ReadingsSummary
+
+_HOURS = range(24)
+_WEEKDAYS = range(1, 8)
+
+
+def readings_summary(tables: Tables, site: str, timezone: str, uploads: int) -> ReadingsSummary:
+    """What a report says about a site's readings.
+
+    Its coverage is over all days from the first to the last reading, days without any among them.
+    """
+    appliances = tables.appliances
+    days = day_totals(tables.daily, appliances.height)
+    span_days = (days[-1].date - days[0].date).days + 1
+    site_hours = _site_hours(tables.hourly)
+    return ReadingsSummary(
+        site=site,
+        timezone=timezone,
+        total_kwh=math.fsum(appliances["total_kwh"]),
+        readings=int(appliances["readings"].sum()),
+        first_timestamp=min(appliances["first_timestamp"].to_list()),
+        last_timestamp=max(appliances["last_timestamp"].to_list()),
+        coverage=math.fsum(day.coverage for day in days) / span_days,
+        peak_hour=_peak_hour(site_hours),
+        appliances=_appliance_summaries(tables),
+        days=days,
+        weekday_hour_kwh=_weekday_hours(site_hours),
+        uploads=uploads,
+    )
+
+
+def day_totals(daily: pl.DataFrame, appliances: int) -> list[DayTotal]:
+    """All appliances by day. Coverage is their mean; an appliance without a reading that day counts as zero."""
+    by_day = daily.group_by("date", maintain_order=True).agg(
+        pl.col("kwh").sum(),
+        (pl.col("coverage").fill_null(0.0).sum() / appliances).alias("coverage"),
+        (pl.col("complete").all() & (pl.len() == appliances)).alias("complete"),
+    )
+    return [DayTotal(**row) for row in by_day.sort("date").iter_rows(named=True)]
+
+
+def _appliance_summaries(tables: Tables) -> list[ApplianceSummary]:
+    profiles = {
+        (appliance, hour): mean
+        for appliance, hour, mean in tables.profile.select("appliance", "hour", "mean_kwh").iter_rows()
+    }
+    complete_days = dict(tables.daily.group_by("appliance").agg(pl.col("complete").sum()).iter_rows())
+    minutes = dict(
+        tables.intervals.select("appliance", pl.col("interval").dt.total_microseconds() / 60_000_000).iter_rows()
+    )
+    rows = tables.appliances.sort(["total_kwh", "appliance"], descending=[True, False]).iter_rows(named=True)
+    return [
+        ApplianceSummary(
+            **row,
+            interval_minutes=minutes[row["appliance"]],
+            complete_days=complete_days[row["appliance"]],
+            profile_kwh=[profiles.get((row["appliance"], hour)) for hour in _HOURS],
+        )
+        for row in rows
+    ]
+
+
+def _site_hours(hourly: pl.DataFrame) -> pl.DataFrame:
+    """date, hour, kwh of all appliances together, by date and hour; the repeated autumn hour is one row."""
+    return (
+        hourly.group_by(
+            pl.col("timestamp").dt.date().alias("date"),
+            pl.col("timestamp").dt.hour().cast(pl.Int32).alias("hour"),
+            maintain_order=True,
+        )
+        .agg(pl.col("kwh").sum())
+        .sort("date", "hour")
+    )
+
+
+def _peak_hour(site_hours: pl.DataFrame) -> int:
+    profile = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh").mean().alias("mean_kwh"))
+    return int(peak_hours(profile.with_columns(appliance=pl.lit("site")))["peak_hour"][0])
+
+
+def _weekday_hours(site_hours: pl.DataFrame) -> list[list[float | None]]:
+    means = {
+        (weekday, hour): kwh
+        for weekday, hour, kwh in site_hours.group_by(
+            pl.col("date").dt.weekday().alias("weekday"), "hour", maintain_order=True
+        )
+        .agg(pl.col("kwh").mean())
+        .iter_rows()
+    }
+    return [[means.get((weekday, hour)) for hour in _HOURS] for weekday in _WEEKDAYS]
