@@ -1,0 +1,132 @@
+"""Athena's SQL, checked to be a single statement that only reads, in DuckDB's words."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# Athena's own name for the Glue catalog, which it allows in front of a database.
+GLUE_CATALOG = "awsdatacatalog"
+INFORMATION_SCHEMA = "information_schema"
+
+_ONLY_READING = "Only reading is possible: give one SELECT, WITH, SHOW or DESCRIBE."
+_NAME = r'(?P<name>[\w."`]+)'
+_LISTINGS: dict[str, re.Pattern[str]] = {
+    kind: re.compile(pattern, re.IGNORECASE)
+    for kind, pattern in {
+        "databases": r"show\s+(databases|schemas)",
+        "tables": rf"show\s+tables(\s+(in|from)\s+{_NAME})?",
+        "columns": rf"show\s+columns\s+(in|from)\s+{_NAME}",
+        "describe": rf"desc(ribe)?\s+((extended|formatted)\s+)?{_NAME}",
+        "partitions": rf"show\s+partitions\s+{_NAME}",
+    }.items()
+}
+
+
+class QueryFailed(Exception):
+    """A query that gives no answer; the message says what was found, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A SHOW or DESCRIBE, which the catalog itself answers. `name` is in lower case and may be missing."""
+
+    kind: Literal["databases", "tables", "columns", "describe", "partitions"]
+    name: str | None
+
+
+def listing(sql: str) -> Listing | None:
+    """What a SHOW or DESCRIBE asks for; None for anything else."""
+    statement = sql.strip().rstrip(";").strip()
+    for kind, pattern in _LISTINGS.items():
+        if found := pattern.fullmatch(statement):
+            name = found.groupdict().get("name")
+            return Listing(kind, name.replace('"', "").replace("`", "").lower() if name else None)  # type: ignore[arg-type]
+    return None
+
+
+def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: str) -> str:
+    """The query in DuckDB's dialect, with every table named by database and table.
+
+    `tables` has the names of the lake's tables by database, in lower case. QueryFailed where the statement is not one
+    query, would change something, or reads anything but these tables.
+    """
+    from sqlglot import exp
+
+    query = _parse(sql)
+    writing = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Into, exp.Command)
+    if not isinstance(query, exp.Query) or query.find(*writing):
+        raise QueryFailed(_ONLY_READING)
+    known = {database: set(names) for database, names in tables.items()}
+    of_query = {common.alias.lower() for common in query.find_all(exp.CTE)}
+    for table in query.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            raise QueryFailed(f"{table.sql('athena')} is no table of the lake, and a query can read nothing else.")
+        if not table.db and table.name.lower() in of_query:
+            continue
+        _qualify(table, known, default_database)
+    return str(query.transform(_as_athena_counts).sql("duckdb"))
+
+
+def resolve(name: str, tables: Mapping[str, Iterable[str]], default_database: str) -> tuple[str, str]:
+    """Database and table that `name` (lower case, with or without database) means; QueryFailed where there is none."""
+    database, _, table = name.removeprefix(f"{GLUE_CATALOG}.").rpartition(".")
+    database = database or default_database
+    if table in tables.get(database, ()):
+        return database, table
+    existing = sorted(f"{known}.{each}" for known, names in tables.items() for each in names)
+    there_are = f"There are: {', '.join(existing)}." if existing else "There are none yet."
+    raise QueryFailed(f"There is no table {database}.{table}. {there_are}")
+
+
+def _parse(sql: str) -> Any:
+    import sqlglot
+    from sqlglot.errors import ParseError, TokenError
+
+    # What it says there it also says by what it returns.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
+    except ParseError as error:
+        raise QueryFailed(_where(sql, error.errors[0])) from error
+    except TokenError as error:
+        raise QueryFailed(f"Syntax error: {error}") from error
+    if len(statements) != 1:
+        raise QueryFailed(f"{len(statements)} statements were found. {_ONLY_READING}")
+    return statements[0]
+
+
+def _where(sql: str, error: Mapping[str, Any]) -> str:
+    """The error with its line of the query and a mark below the place."""
+    line, end = int(error["line"]), int(error["col"])
+    column = max(1, end - len(error.get("highlight") or "") + 1)
+    lines = sql.splitlines()
+    shown = lines[line - 1] if line <= len(lines) else ""
+    return f"Syntax error at line {line}, column {column}: {error['description']}\n  {shown}\n  {' ' * (column - 1)}^"
+
+
+def _as_athena_counts(node: Any) -> Any:
+    """Athena's date_diff counts whole units that have passed, which is DuckDB's date_sub; its date_diff counts
+    boundaries crossed.
+    """
+    from sqlglot import exp
+
+    if isinstance(node, exp.DateDiff):
+        unit = exp.Literal.string(node.text("unit") or "day")
+        return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+    return node
+
+
+def _qualify(table: Any, known: Mapping[str, set[str]], default_database: str) -> None:
+    from sqlglot import exp
+
+    database = table.db.lower()
+    if database == INFORMATION_SCHEMA:
+        return
+    if table.catalog.lower() not in ("", GLUE_CATALOG):
+        raise QueryFailed(f"There is no catalog {table.catalog}; the lake's tables are named database.table.")
+    database, name = resolve(f"{database}.{table.name.lower()}".lstrip("."), known, default_database)
+    table.set("catalog", None)
+    table.set("db", exp.to_identifier(database))
+    table.set("this", exp.to_identifier(name))

@@ -1,0 +1,43 @@
+"""Gathers the commands of `energy`."""
+
+from typing import Annotated
+
+import typer
+
+import energy
+from cli.generate import generate
+from cli.query import query
+from cli.run import run
+
+READINGS = "Readings"
+RESULTS = "Results"
+
+app = typer.Typer(
+    help="Electricity readings in; a lake, anomalies, a 7-day forecast and a report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+app.command(rich_help_panel=READINGS)(generate)
+app.command(rich_help_panel=READINGS)(run)
+app.command(rich_help_panel=RESULTS)(query)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"energy {energy.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Electricity readings in; a lake, anomalies, a 7-day forecast and a report out."""
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,104 @@
+"""What is published for a site, in one screen: appliances, anomalies, forecast, report."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import safe
+from cli.query import Lake
+from energy import lake
+from energy.manifest import Manifest
+
+if TYPE_CHECKING:
+    from local.lake_folder import LakeFolder
+
+
+def published(folder: "LakeFolder", site: str) -> Manifest | None:
+    """The site's manifest; None where nothing is published."""
+    try:
+        return Manifest.model_validate_json(folder.path_of(lake.manifest_key(site)).read_bytes())
+    except KeyError:
+        return None
+
+
+def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) -> None:
+    """Asks the lake's tables, as anyone would, and prints the answers."""
+    # A site's name is a plain word (energy.lake.site_name): it needs no quoting.
+    with Lake(folder) as tables:
+
+        def rows(columns: str, table: str, rest: str = "") -> list[tuple[Any, ...]]:
+            return tables.answer(f"SELECT {columns} FROM {table} WHERE site = '{site}' {rest}").rows  # noqa: S608
+
+        readings, first, last = rows("COUNT(*), MIN(timestamp), MAX(timestamp)", "raw_energy_data")[0]
+        appliances = rows(
+            "appliance, total_kwh, share, peak_hour", "processed_energy_data", "ORDER BY total_kwh DESC, appliance"
+        )
+        by_appliance = dict(rows("appliance, COUNT(*)", "anomaly_data", "GROUP BY appliance"))
+        forecast = rows("ds, yhat, yhat_lower, yhat_upper, level, method", "forecast_data", "ORDER BY ds")
+
+    console.print()
+    console.print(
+        Text.assemble((site, "bold"), f"  {readings:,} readings, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
+    )
+    console.print(_appliances(appliances, by_appliance))
+    console.print(_forecast(forecast) if forecast else Text("No forecast: see the report for the reasons.", "yellow"))
+    hours = sum(by_appliance.values())
+    console.print(f"Anomalies: {hours:,} unusual hour{'' if hours == 1 else 's'}", highlight=False)
+    if manifest.report:
+        console.print(
+            Text.assemble("Report: ", (str(folder.path_of(manifest.report.html_key).resolve()), "bold cyan")),
+            soft_wrap=True,
+        )
+
+
+def rejected_rows(folder: "LakeFolder", key: str, manifest: Manifest, console: Console) -> None:
+    """Says how many rows of an upload were set apart, and where they are."""
+    entry = manifest.uploads.get(key)
+    if entry is None:
+        return
+    if entry.rows.duplicates:
+        console.print(f"{entry.rows.duplicates:,} rows repeat a reading of the file.", highlight=False)
+    if entry.rows.rejected:
+        rejected = lake.quarantine_key(manifest.site, entry.upload.run_id, "rejected.csv")
+        console.print(
+            Text(
+                f"{entry.rows.rejected:,} of {entry.rows.read:,} rows were rejected; each with line and reason: "
+                f"{folder.path_of(rejected).resolve()}",
+                style="yellow",
+            ),
+            soft_wrap=True,
+        )
+
+
+def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table:
+    table = _table("Appliance", "kWh", "Share", "Peak hour", "Anomalies")
+    for appliance, total, share, peak_hour in rows:
+        table.add_row(
+            Text(safe(appliance)),
+            f"{total:,.1f}",
+            "-" if share is None else f"{share:.1%}",
+            f"{peak_hour:02d}:00",
+            f"{anomalies.get(appliance, 0):,}",
+        )
+    return table
+
+
+def _forecast(rows: list[tuple[Any, ...]]) -> Table:
+    *_, level, method = rows[0]
+    table = _table("Forecast", "kWh", f"{level:.0%} band")
+    for ds, yhat, lower, upper, *_ in rows:
+        table.add_row(f"{ds:%a %Y-%m-%d}", f"{yhat:,.1f}", f"{lower:,.1f} to {upper:,.1f}")
+    table.caption = Text(f"by {safe(method)}", style="dim", justify="left")
+    table.caption_justify = "left"
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,218 @@
+"""The `energy` command: its help, its arguments and its exit codes."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from cli import progress
+from cli.main import app
+from energy import __version__
+
+
+def energy(*arguments: str | Path) -> Result:
+    return CliRunner(env={"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, [str(a) for a in arguments])
+
+
+def test_version() -> None:
+    assert energy("--version").stdout == f"energy {__version__}\n"
+
+
+def test_help_groups_the_commands() -> None:
+    text = energy("--help").stdout
+
+    readings, results = text.index("Readings"), text.index("Results")
+    assert readings < text.index("generate") < results
+    assert readings < text.index("run  ") < results
+    assert results < text.index("query  ")
+
+
+@pytest.mark.parametrize("command", ["generate", "run", "query"])
+def test_every_command_explains_its_options(command: str) -> None:
+    result = energy(command, "--help")
+
+    assert result.exit_code == 0
+    for option in re.findall(r"(--[a-z]+)", result.stdout):
+        line = next(line for line in result.stdout.splitlines() if option in line)
+        assert len(line.strip(" │").split()) > 2, f"{option} is not explained"
+
+
+def test_generate_writes_to_stdout_nothing_but_the_csv() -> None:
+    result = energy("generate", "--days", "1")
+
+    rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert rows[0] == ["timestamp", "appliance", "kwh"]
+    assert len(rows) == 1 + 24 * 4
+    assert result.stderr == ""
+
+
+def test_labels_name_the_rows_of_the_readings_and_which_are_anomalies(tmp_path: Path) -> None:
+    output, labels = tmp_path / "readings.csv", tmp_path / "labels.csv"
+
+    result = energy("generate", "--days", "10", "--start", "2024-06-01", "--output", output, "--labels", labels)
+
+    readings = list(csv.DictReader(output.read_text().splitlines()))
+    labelled = list(csv.DictReader(labels.read_text().splitlines()))
+    assert result.exit_code == 0
+    assert [(row["timestamp"], row["appliance"]) for row in readings] == [
+        (row["timestamp"], row["appliance"]) for row in labelled
+    ]
+    assert readings[0]["timestamp"] == "2024-06-01 00:00:00"
+    # 5 % of 10 days, 24 hours, 4 appliances
+    assert sum(row["is_anomaly"] == "true" for row in labelled) == 48
+    # At night nothing but an anomaly comes near the base load of 1.2 kWh: 0.5 times as much, and noise, stays below.
+    night = [
+        (float(reading["kwh"]), label["is_anomaly"])
+        for reading, label in zip(readings, labelled, strict=True)
+        if reading["appliance"] == "AC" and reading["timestamp"].endswith("03:00:00")
+    ]
+    assert all(is_anomaly == "true" for kwh, is_anomaly in night if kwh > 1.2 * 0.5 * 1.6)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate", "--days", "0"),
+        ("generate", "--noise", "-0.1"),
+        ("generate", "--start", "yesterday"),
+        ("generate", "--start", "9999-12-01", "--days", "60"),
+        ("generate", "--days", "1", "--output", "/no/such/folder/readings.csv"),
+        ("query",),
+        ("query", "SELECT 1", "--format", "xml"),
+        ("run",),
+        ("run", "/no/such/file.csv"),
+        ("run", "/tmp"),
+        ("unknown",),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_why(arguments: tuple[str, ...]) -> None:
+    result = energy(*arguments)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.strip()
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--site", "My House", "lower-case"),
+        ("--site", "../other", "lower-case"),
+        ("--timezone", "Mars/Olympus", "Mars/Olympus"),
+        ("--timezone", "../../etc/passwd", "no time zone"),
+    ],
+)
+def test_run_checks_its_options_before_anything_starts(tmp_path: Path, option: str, value: str, said: str) -> None:
+    file = tmp_path / "readings.csv"
+    file.write_text("timestamp,appliance,kwh\n")
+
+    result = energy("run", file, "--lake", tmp_path / "lake", option, value)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "lake").exists()
+
+
+def test_run_refuses_two_files_of_one_name(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "march.csv" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("timestamp,appliance,kwh\n")
+
+    result = energy("run", *files, "--lake", tmp_path / "lake")
+
+    assert result.exit_code == 2
+    assert "march.csv" in result.stderr
+
+
+def test_query_without_a_lake_says_how_to_make_one(tmp_path: Path) -> None:
+    result = energy("query", "SELECT 1", "--lake", tmp_path / "nowhere")
+
+    assert result.exit_code == 2
+    assert "energy run FILE --lake" in result.stderr
+
+
+@dataclass(frozen=True)
+class Change:
+    """A state change as the local AWS tells it."""
+
+    state: str
+    status: str
+    seconds: float = 0.0
+    detail: str | None = None
+
+
+def shown(changes: list[Change]) -> list[str]:
+    def told() -> Iterator[Change]:
+        yield from changes
+
+    console = Console(file=io.StringIO(), width=100)
+    progress.show(told(), console)
+    return console.file.getvalue().splitlines()
+
+
+def test_states_are_shown_as_they_end() -> None:
+    assert shown(
+        [
+            Change("Validate upload", "entered"),
+            Change("Validate upload", "succeeded", 1.25),
+            Change("Anything new?", "entered"),
+            Change("Anything new?", "succeeded", 0.01),
+            Change("Analyse", "entered"),
+            Change("Detect anomalies", "entered"),
+            Change("Detect anomalies", "succeeded", 2.0),
+            Change("Analyse", "succeeded", 2.5),
+        ]
+    ) == ["✓ Validate upload  1.2 s", "✓ Anything new?", "✓ Detect anomalies  2.0 s", "✓ Analyse  2.5 s"]
+
+
+def test_an_attempt_that_is_retried_is_no_failure_of_the_state() -> None:
+    assert shown(
+        [
+            Change("Aggregate readings", "entered"),
+            Change("Aggregate readings", "failed", 0.5, "TransientError: SlowDown"),
+            Change("Aggregate readings", "succeeded", 3.0),
+        ]
+    ) == ["✓ Aggregate readings  3.0 s  after 1 failed attempt(s): TransientError: SlowDown"]
+
+
+def test_a_caught_failure_and_the_state_that_ends_a_run_are_marked() -> None:
+    assert shown(
+        [
+            Change("Validate upload", "entered"),
+            Change("Validate upload", "failed", 0.5, "InputRejected: empty"),
+            Change("Validate upload", "caught", 0.5, "InputRejected: empty"),
+            Change("UploadRejected", "entered"),
+        ]
+    ) == ["✗ Validate upload  0.5 s  InputRejected: empty", "✗ UploadRejected"]
+
+
+def test_a_state_that_is_entered_again_is_shown_again() -> None:
+    assert shown(
+        [
+            Change("Aggregate readings", "entered"),
+            Change("Aggregate readings", "succeeded", 1.0),
+            Change("Aggregate readings", "entered"),
+            Change("Aggregate readings", "succeeded", 2.0),
+        ]
+    ) == ["✓ Aggregate readings  1.0 s", "✓ Aggregate readings  2.0 s"]
+
+
+def test_what_a_failure_says_cannot_steer_the_terminal() -> None:
+    lines = shown(
+        [
+            Change("Validate upload", "entered"),
+            Change("Validate upload", "failed", 0.5, "InputRejected: column '\x1b[2J[red]x'"),
+            Change("Validate upload", "caught", 0.5),
+        ]
+    )
+
+    assert "\x1b" not in lines[0]
+    assert "[red]x" in lines[0]
