@@ -1,5 +1,7 @@
 """State "Forecast with statsforecast": the next seven days by the median of all models, Prophet's among them."""
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from energy import forecast_publication, forecast_statsforecast
 from energy.contracts import ForecastStatsforecastInput
 from energy.observability import logger, metrics
@@ -13,4 +15,5 @@ def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     history = forecast_publication.read_history(request.publication)
     forecast = forecast_statsforecast.forecast(history, forecast_publication.prophet_bands(request, history))
     result = forecast_publication.publish_median(forecast, history, request)
+    metrics.add_metric("AppliancesForecast", MetricUnit.Count, len(forecast.appliances))
     return result.model_dump(mode="json")

@@ -1,0 +1,160 @@
+"""Both forecasting states on moto: from the daily table to a forecast that can be published."""
+
+import datetime as dt
+import io
+import random
+
+import polars as pl
+import pytest
+
+from energy import lake, store
+from energy.contracts import ForecastResult
+from energy.documents import ForecastSummary
+from energy.errors import NotDeterministic, NotEnoughHistory
+from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES
+
+pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
+
+START = dt.date(2024, 1, 1)
+ALL_MODELS = "prophet, auto_ets, dynamic_optimized_theta, seasonal_window_average, window_average"
+
+
+def publication(days: int, pub="p1") -> dict:
+    """The site's daily table in the lake: two appliances on `days` complete days and a partial day after them."""
+    draw = random.Random(7)
+    rows = [
+        {
+            "date": START + dt.timedelta(days=number),
+            "appliance": appliance,
+            "kwh": base + draw.uniform(0, 1) if number < days else 0.1,
+            "coverage": 1.0 if number < days else 0.25,
+            "complete": number < days,
+        }
+        for number in range(days + 1)
+        for appliance, base in (("AC", 8.0), ("Refrigerator", 2.0))
+    ]
+    content = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(content)
+    daily_key = lake.table_prefix("processed/daily", "home", pub) + "daily.parquet"
+    store.put_once(daily_key, content.getvalue())
+    return {
+        "site": "home",
+        "pub": pub,
+        "run_id": "r1",
+        "base_etag": None,
+        "draft_key": "draft",
+        "hourly_key": "hourly",
+        "daily_key": daily_key,
+        "summary_key": "summary",
+        "readings": 1,
+        "appliances": 2,
+        "timezone": "UTC",
+    }
+
+
+def table(prefix: str) -> pl.DataFrame:
+    return pl.read_parquet(io.BytesIO(store.read(prefix + "forecast.parquet")))
+
+
+def summary(result: ForecastResult) -> ForecastSummary:
+    return ForecastSummary.model_validate_json(store.read(result.summary_key))
+
+
+@pytest.fixture
+def prophet(lake_on_moto, load_handler, context):
+    handler = load_handler("forecast_prophet")
+    return lambda event: ForecastResult.model_validate(handler(event, context))
+
+
+@pytest.fixture
+def statsforecast(lake_on_moto, load_handler, context):
+    handler = load_handler("forecast_statsforecast")
+    return lambda event: ForecastResult.model_validate(handler(event, context))
+
+
+def assert_sane(frame: pl.DataFrame) -> None:
+    bounds = frame.select("yhat_lower", "yhat", "yhat_upper")
+    assert bounds.null_count().sum_horizontal().item() == 0
+    assert frame.filter(pl.col("yhat_lower") >= 0, pl.col("yhat_lower") <= pl.col("yhat")).height == frame.height
+    assert frame.filter(pl.col("yhat") <= pl.col("yhat_upper")).height == frame.height
+
+
+def test_prophets_forecast_can_be_published_as_it_is(prophet):
+    result = prophet({"publication": publication(30)})
+    assert result.method == "prophet"
+    assert result.total_prefix == "forecast/total/site=home/pub=p1/by=prophet/"
+    assert result.appliances_prefix == "forecast/appliances/site=home/pub=p1/by=prophet/"
+    total, appliances = table(result.total_prefix), table(result.appliances_prefix)
+    assert total.columns == FORECAST.column_names
+    assert appliances.columns == APPLIANCE_FORECAST.column_names
+    # 30 complete days from January 1st; the 31st is partial, and so the first day ahead.
+    assert total["ds"].to_list() == [dt.datetime(2024, 1, 31) + dt.timedelta(days=ahead) for ahead in range(7)]
+    assert appliances["appliance"].to_list() == ["AC", "Refrigerator"] * 7
+    assert_sane(total)
+    assert_sane(appliances)
+    assert total["prophet"].to_list() == total["yhat"].to_list()
+    assert all(total[name].null_count() == 7 for name in MODEL_NAMES if name != "prophet")
+    assert total["level"].unique().to_list() == [0.8]
+
+
+def test_the_median_of_all_models_is_published_with_each_models_own(prophet, statsforecast):
+    event = {"publication": publication(30)}
+    first = prophet(event)
+    result = statsforecast(event | {"prophet": first.model_dump(mode="json"), "prophet_error": None})
+    assert result.method == f"median of {ALL_MODELS}"
+    assert result.total_prefix == "forecast/total/site=home/pub=p1/by=statsforecast/"
+    total = table(result.total_prefix)
+    for row in total.iter_rows(named=True):
+        assert row["yhat"] == pytest.approx(sorted(row[name] for name in MODEL_NAMES)[2], abs=1e-6)
+    assert total["prophet"].to_list() == table(first.total_prefix)["yhat"].to_list()
+    assert table(result.appliances_prefix)["prophet"].to_list() == table(first.appliances_prefix)["yhat"].to_list()
+    assert_sane(total)
+    assert_sane(table(result.appliances_prefix))
+    told = summary(result)
+    assert (told.training_days, told.last_training_day, told.level) == (30, dt.date(2024, 1, 30), 0.8)
+    assert [day.yhat for day in told.days] == total["yhat"].to_list()
+    assert told.total_kwh == pytest.approx(total["yhat"].sum())
+    assert set(told.appliances_kwh) == {"AC", "Refrigerator"}
+    assert told.notes == []
+
+
+def test_without_prophet_the_other_four_stand_and_say_why(statsforecast):
+    error = "2024-02-01T10:00:00.123Z 8f507cfc-4a1b-4697-b07a-ac58fc914c95 Task timed out after 300.00 seconds"
+    result = statsforecast({"publication": publication(30), "prophet": None, "prophet_error": error})
+    assert result.method == "median of auto_ets, dynamic_optimized_theta, seasonal_window_average, window_average"
+    assert result.notes == ["prophet left out: Task timed out after 300.00 seconds"]
+    assert table(result.total_prefix)["prophet"].null_count() == 7
+    assert summary(result).notes == result.notes
+
+
+def test_a_short_history_is_left_to_the_models_that_can_take_it(prophet, statsforecast):
+    event = {"publication": publication(9)}
+    with pytest.raises(NotEnoughHistory) as short:
+        prophet(event)
+    result = statsforecast(event | {"prophet": None, "prophet_error": str(short.value)})
+    assert result.method == "median of auto_ets, seasonal_window_average, window_average"
+    assert result.notes == ["prophet left out: prophet needs at least 14 complete days of readings; this site has 9"]
+
+
+def test_without_a_complete_day_there_is_no_forecast(statsforecast):
+    with pytest.raises(NotEnoughHistory):
+        statsforecast({"publication": publication(0)})
+
+
+def test_doing_it_again_writes_the_same_bytes(prophet, statsforecast):
+    event = {"publication": publication(30)}
+    results = []
+    for _ in range(2):  # store.put_once raises NotDeterministic where the second differs.
+        first = prophet(event)
+        results.append((first, statsforecast(event | {"prophet": first.model_dump(mode="json")})))
+    assert results[0] == results[1]
+    with pytest.raises(NotDeterministic):
+        prophet({"publication": publication(29, pub="p2") | {"pub": "p1"}})
+
+
+def test_prophet_coming_back_does_not_collide_with_the_forecast_without_it(prophet, statsforecast):
+    event = {"publication": publication(30)}
+    alone = statsforecast(event | {"prophet_error": "it was down"})
+    together = statsforecast(event | {"prophet": prophet(event).model_dump(mode="json")})
+    assert alone.total_prefix != together.total_prefix
+    assert alone.summary_key != together.summary_key
