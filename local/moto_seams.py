@@ -1,0 +1,378 @@
+"""Everything in moto that has to be bent so that the stack behaves as it does on AWS: one function for each seam.
+
+Written against moto 5.2.5. tests/e2e/test_seams.py tests each seam, so that an upgrade that breaks one says so.
+"""
+
+import contextlib
+import copy
+import datetime as dt
+import functools
+import itertools
+import json
+import sys
+import threading
+import time
+import types
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import boto3
+import jsonata
+import moto.awslambda.models
+import moto.cloudformation.parsing
+import moto.core.config
+import moto.events.models
+import moto.s3.notifications
+import moto.s3.responses
+import moto.stepfunctions.models
+import moto.stepfunctions.parser.asl.utils.boto_client
+import moto.stepfunctions.parser.models
+from botocore.config import Config
+from moto.s3.models import FakeKey
+from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+Invoker = Callable[[str, Any], tuple[str, bool, str]]
+"""(function name, event) to (payload as JSON, whether it is an error, log)."""
+Started = Callable[[str, str | None, str], None]
+"""(key, version id, execution arn), called for every execution that an S3 event started."""
+
+_s3_lock = threading.RLock()
+_sequencers = itertools.count()
+_REASONS = {
+    "s3:ObjectCreated:Put": "PutObject",
+    "s3:ObjectCreated:Post": "POST Object",
+    "s3:ObjectCreated:Copy": "CopyObject",
+    "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+    "s3:ObjectRemoved:Delete": "DeleteObject",
+}
+
+
+class JsonataFailed(Exception):
+    """A JSONata expression that raised; Step Functions calls it States.QueryEvaluationError."""
+
+
+@contextlib.contextmanager
+def s3_stands_still() -> Iterator[None]:
+    """No object of the local S3 changes inside this block."""
+    with _s3_lock:
+        yield
+
+
+@contextlib.contextmanager
+def applied(
+    endpoint_url: str,
+    invoke: Invoker,
+    started: Started,
+    before_call: Callable[..., Any] | None,
+    sleep: Callable[[float], None],
+) -> Iterator[None]:
+    """All seams, for as long as the block lasts."""
+    with contextlib.ExitStack() as seams:
+        for seam in (
+            state_machines_run(),
+            jsonata_is_evaluated(),
+            strings_are_quoted(),
+            failed_expressions_have_their_name(),
+            service_calls_come_back_here(endpoint_url, before_call),
+            s3_writes_are_atomic(),
+            s3_events_look_like_aws(),
+            rules_start_state_machines(started),
+            functions_run_without_docker(invoke),
+            names_are_stable(),
+            retries_wait(sleep),
+        ):
+            seams.enter_context(seam)
+        yield
+
+
+@contextlib.contextmanager
+def state_machines_run() -> Iterator[None]:
+    """moto only pretends to run executions unless told otherwise, and its CloudFormation registers state machines in
+    the backend that pretends.
+    """
+    with (
+        mock.patch.dict(moto.core.config.default_user_config, {"stepfunctions": {"execute_state_machine": True}}),
+        mock.patch.object(
+            moto.stepfunctions.models,
+            "stepfunctions_backends",
+            moto.stepfunctions.parser.models.stepfunctions_parser_backends,
+        ),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def jsonata_is_evaluated() -> Iterator[None]:
+    """moto has no JSONata evaluator: calling it calls None (getmoto/moto issue 10105)."""
+    with _replaced_everywhere("eval_jsonata_expression", evaluate_jsonata):
+        yield
+
+
+def evaluate_jsonata(expression: str) -> Any:
+    """The value of a JSONata expression as plain JSON types; None for null and for nothing."""
+    try:
+        return _plain(jsonata.Jsonata(expression).evaluate(None))
+    except Exception as error:
+        raise JsonataFailed(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if "NULL" in repr(value).upper():
+        return None
+    raise JsonataFailed(f"the expression returned a {type(value).__name__}, which is not JSON")
+
+
+@contextlib.contextmanager
+def strings_are_quoted() -> Iterator[None]:
+    """moto writes a variable that is a string between quotes as it is: a quote or line break inside breaks the
+    expression, and error causes are full of both.
+    """
+
+    def declarations(bindings: dict[str, Any]) -> str:
+        return "".join(f"{name}:={to_json_str(value, separators=(',', ':'))};" for name, value in bindings.items())
+
+    with _replaced_everywhere("encode_jsonata_variable_declarations", declarations):
+        yield
+
+
+@contextlib.contextmanager
+def failed_expressions_have_their_name() -> Iterator[None]:
+    """An expression that raises fails with States.QueryEvaluationError on AWS; in moto with States.Runtime."""
+    original = string_expression.StringJSONata._eval_body
+
+    def evaluated(self: Any, env: Any) -> None:
+        try:
+            original(self, env)
+        except JsonataFailed as error:
+            name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+            cause = f"The JSONata expression '{self.expression}' failed: {error}"
+            details = EvaluationFailedEventDetails(cause=cause, error=name.error_name)
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=name,
+                    event_type=HistoryEventType.EvaluationFailed,
+                    event_details=EventDetails(evaluationFailedEventDetails=details),
+                )
+            ) from error
+
+    with mock.patch.object(string_expression.StringJSONata, "_eval_body", evaluated):
+        yield
+
+
+@contextlib.contextmanager
+def service_calls_come_back_here(endpoint_url: str, before_call: Callable[..., Any] | None) -> Iterator[None]:
+    """moto makes a new boto3 client for every Task, at a fixed port, from the default session; two branches of a
+    Parallel state that do so at once disturb each other. Here: one client for each service, made under a lock.
+    """
+    lock = threading.Lock()
+    session = boto3.Session(aws_access_key_id="states", aws_secret_access_key="states", region_name="us-east-1")
+
+    @functools.cache
+    def client(service: str, region: str) -> Any:
+        made = session.client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=Config(
+                parameter_validation=False,
+                proxies={},
+                max_pool_connections=50,
+                retries={"total_max_attempts": 1},
+                connect_timeout=10,
+                read_timeout=3600,
+            ),
+        )
+        if before_call is not None:
+            made.meta.events.register("before-call", before_call)
+        return made
+
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+        with lock:
+            return client(service, region)
+
+    with _replaced_everywhere("boto_client_for", client_for):
+        yield
+
+
+@contextlib.contextmanager
+def s3_writes_are_atomic() -> Iterator[None]:
+    """moto checks the condition of a conditional write, then writes: two racing writers can both win."""
+
+    def locked(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def write(*arguments: Any, **named: Any) -> Any:
+            with _s3_lock:
+                return original(*arguments, **named)
+
+        return write
+
+    response = moto.s3.responses.S3Response
+    with contextlib.ExitStack() as patches:
+        for name in ("put_object", "copy_object", "delete_object", "_key_response_post"):
+            patches.enter_context(mock.patch.object(response, name, locked(getattr(response, name))))
+        yield
+
+
+@contextlib.contextmanager
+def s3_events_look_like_aws() -> Iterator[None]:
+    """moto's S3 events have a constant id and sequencer, `eTag` for `etag` and an own kind of reason; a multipart
+    upload fires twice; and errors on the way are swallowed.
+    """
+
+    def send(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+        name = getattr(event_name, "value", event_name)
+        half_of_a_multipart = key.multipart is not None and name == "s3:ObjectCreated:Put"
+        if name not in _REASONS or half_of_a_multipart:
+            return
+        event = s3_event(account_id, bucket, name, key)
+        backend = moto.events.models.events_backends[account_id][bucket.region_name]
+        for bus in backend.event_buses.values():
+            for rule in list(bus.rules.values()):
+                if rule.state == "ENABLED":
+                    rule.send_to_targets(event, transform_input=False)
+
+    with mock.patch.object(moto.s3.notifications, "_send_event_bridge_message", send):
+        yield
+
+
+def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[str, Any]:
+    """The event that S3 sends to EventBridge (S3 User Guide, "EventBridge event message structure")."""
+    described: dict[str, Any] = {"key": key.name, "sequencer": sequencer_of(key)}
+    if event_name.startswith("s3:ObjectCreated"):
+        described |= {"size": key.size, "etag": key.etag.strip('"')}
+    if key.version_id != "null":
+        described["version-id"] = key.version_id
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Object Created" if event_name.startswith("s3:ObjectCreated") else "Object Deleted",
+        "source": "aws.s3",
+        "account": account_id,
+        "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": bucket.region_name,
+        "resources": [bucket.arn],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket.name},
+            "object": described,
+            "request-id": uuid.uuid4().hex[:16].upper(),
+            "requester": account_id,
+            "source-ip-address": "127.0.0.1",
+            "reason": _REASONS[event_name],
+        },
+    }
+
+
+def sequencer_of(key: Any) -> str:
+    """The sequencer of a version of an object: hexadecimal, later than that of every version before it."""
+    if not hasattr(key, "sequencer"):
+        key.sequencer = f"{time.time_ns():016X}{next(_sequencers):06X}"
+    return str(key.sequencer)
+
+
+@contextlib.contextmanager
+def rules_start_state_machines(started: Started) -> Iterator[None]:
+    """moto's rules know no state machine as a target. AWS names such executions after the event."""
+    rule_class = moto.events.models.Rule
+    original = rule_class.send_to_targets
+
+    def send(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        machines = [target for target in self.targets if ":stateMachine:" in target["Arn"]]
+        if machines and self.event_pattern.matches_event(original_event):
+            for target in machines:
+                arn = _start(self, target, original_event)
+                described = original_event.get("detail", {}).get("object", {})
+                started(described.get("key", ""), described.get("version-id"), arn)
+        if len(machines) < len(self.targets):
+            others = copy.copy(self)
+            others.targets = [target for target in self.targets if target not in machines]
+            original(others, {**original_event, "time": time.time()}, transform_input)
+
+    with mock.patch.object(rule_class, "send_to_targets", send):
+        yield
+
+
+def _start(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> str:
+    state_input: Any = event
+    for part in target.get("InputPath", "$").split(".")[1:]:
+        state_input = state_input[part]
+    backend = moto.stepfunctions.parser.models.stepfunctions_parser_backends[rule.account_id][rule.region_name]
+    execution = backend.start_execution(
+        target["Arn"], name=f"{event['id']}_{uuid.uuid4()}"[:80], execution_input=json.dumps(state_input)
+    )
+    return str(execution.exec_arn)
+
+
+@contextlib.contextmanager
+def functions_run_without_docker(invoke: Invoker) -> Iterator[None]:
+    """moto runs functions in Docker."""
+
+    def run(self: Any, event: Any = None) -> tuple[str, bool, str]:
+        return invoke(self.function_name, event)
+
+    with mock.patch.object(moto.awslambda.models.LambdaFunction, "_invoke_lambda", run):
+        yield
+
+
+@contextlib.contextmanager
+def names_are_stable() -> Iterator[None]:
+    """moto ends generated names at random. A lake that is restored must find its bucket under the same name."""
+    with mock.patch.object(moto.cloudformation.parsing, "random_suffix", lambda: "LOCAL"):
+        yield
+
+
+@contextlib.contextmanager
+def retries_wait(sleep: Callable[[float], None]) -> Iterator[None]:
+    """Retries wait in real time; tests pass a clock that does not."""
+    with mock.patch.object(retrier_decl, "time", types.SimpleNamespace(sleep=sleep)):
+        yield
+
+
+def restore_object(bucket: Any, name: str, content: bytes, saved: dict[str, Any]) -> None:
+    """Puts an object back as it was: same version id, time and sequencer, and no event. moto can only write new ones."""
+    key = FakeKey(
+        name=name,
+        value=content,
+        account_id=bucket.account_id,
+        region_name=bucket.region_name,
+        etag=saved["etag"],
+        is_versioned=bucket.is_versioned,
+        version_id=saved["version_id"],
+        bucket_name=bucket.name,
+    )
+    key.last_modified = dt.datetime.fromisoformat(saved["last_modified"])
+    key.set_metadata(dict(saved["metadata"]))
+    key.sequencer = saved["sequencer"]
+    bucket.keys.setlist(name, [key])
+
+
+@contextlib.contextmanager
+def _replaced_everywhere(name: str, replacement: Any) -> Iterator[None]:
+    """Replaces a function in every module of moto's Step Functions that imported it by name."""
+    modules = [
+        module
+        for path, module in list(sys.modules.items())
+        if path.startswith("moto.stepfunctions") and name in vars(module)
+    ]
+    if not modules:
+        raise RuntimeError(f"moto has no {name} any more: the seam has to be made anew")
+    with contextlib.ExitStack() as patches:
+        for module in modules:
+            patches.enter_context(mock.patch.object(module, name, replacement))
+        yield
