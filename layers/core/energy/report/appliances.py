@@ -1,0 +1,82 @@
+"""What kind of thing an appliance is, judged by its name. Advice goes by kind; a name nobody knows gets none."""
+
+import re
+import unicodedata
+from typing import Literal, get_args
+
+ApplianceClass = Literal[
+    "air_conditioner",
+    "heater",
+    "water_heater",
+    "shower",
+    "refrigerator",
+    "freezer",
+    "washing_machine",
+    "washer_dryer",
+    "dryer",
+    "dishwasher",
+    "oven",
+    "microwave",
+    "kettle",
+    "ev_charger",
+    "lighting",
+    "electronics",
+    "remainder",
+    "unknown",
+]
+
+CLASSES: tuple[str, ...] = get_args(ApplianceClass)
+
+# Its use follows the weather: a few weeks say nothing about a year.
+SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater"})
+# It runs at night because somebody chose so; what it uses there is not "always on".
+DEFERRABLE: frozenset[str] = frozenset(
+    {"ev_charger", "water_heater", "washing_machine", "washer_dryer", "dryer", "dishwasher"}
+)
+
+MAX_NAME_LENGTH = 48
+
+# The first pattern that matches decides, so the longer names come first. Words of a name are separated by one space.
+_PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
+    (r"dish ?washer|dish washing", "dishwasher"),
+    (r"washer dryer|washer and dryer|washing machine dryer", "washer_dryer"),
+    (r"washing machine|clothes washer|laundry|washer|wash", "washing_machine"),
+    (r"(clothes |tumble )?dr[iy]er", "dryer"),
+    (r"(hot )?water (heater|heating|tank)|hot water|immersion( heater)?|boiler|geyser", "water_heater"),
+    (r"(electric )?shower", "shower"),
+    (r"air ?con(ditioner|ditioning|d)?|ac\d*|a c|hvac|cooling|cooler", "air_conditioner"),
+    (r"(fan |space |panel |storage |underfloor |electric )?(heater|heating)|heat pump|furnace|radiator", "heater"),
+    (r"fridge freezer|refrigerator|fridge|frig", "refrigerator"),
+    (r"freezer", "freezer"),
+    (r"microwave", "microwave"),
+    (r"oven|stove|cooker|hob|cooktop|range", "oven"),
+    (r"kettle", "kettle"),
+    (r"ev( charger| charging)?|car charger|wall ?box|electric vehicle", "ev_charger"),
+    (r"lights?|lighting|lamps?|led", "lighting"),
+    (
+        r"tv|television|computer|pc|laptop|desktop|monitor|router|server|modem|network|console|hi ?fi|audio|electronics"
+        r"|entertainment|office",
+        "electronics",
+    ),
+    (r"others?|rest|remainder|unmetered|unknown|total|mains|aggregate", "remainder"),
+)
+_COMPILED = tuple((re.compile(rf"\b({pattern})\d*\b"), kind) for pattern, kind in _PATTERNS)
+
+
+def classify(name: str) -> ApplianceClass:
+    """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    words = re.sub(r"[\W_]+", " ", spaced).strip().casefold()
+    for pattern, kind in _COMPILED:
+        if pattern.search(words):
+            return kind
+    return "unknown"
+
+
+def display_name(name: str, limit: int = MAX_NAME_LENGTH) -> str:
+    """A name or a sentence that can be shown: one line, not too long, no invisible or direction-changing characters."""
+    visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in name)
+    line = " ".join(visible.split())
+    if not line:
+        return "(no name)"
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,0 +1,301 @@
+"""The charts of a report, drawn from its tables: Vega-Lite specifications made into static SVG, no script.
+
+Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), told apart by every kind of colour vision; the page's
+style sheet replaces the inks below for dark mode.
+"""
+
+import datetime as dt
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+from energy.report.facts import WEEKDAYS, FactSheet, Part, Table, Value
+
+if TYPE_CHECKING:
+    import altair
+
+VEGA_LITE_VERSION = "6.4"
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+INK, QUIET, GRID = "#333333", "#666666", "#dddddd"
+FONT = "Helvetica, Arial, sans-serif"
+WIDTH = 400
+APPLIANCES_DRAWN = 12
+LABEL_WIDTH = 130
+
+_ENERGY_SCALE = ["#f7fbff", "#9ecae1", "#4292c6", "#08519c", "#08306b"]
+
+Row = dict[str, Value]
+
+
+class Chart(Part):
+    """One drawing. `svg` is a complete element with title and description; `legend` holds (mark, label)."""
+
+    id: str
+    title: str
+    description: str
+    svg: str
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+def charts(sheet: FactSheet) -> dict[str, Chart]:
+    """The charts that this sheet has the rows for, by the id of their table."""
+    drawn = []
+    if "appliances" in sheet.tables and sheet.known("A1.share"):
+        drawn.append(_appliances(sheet.tables["appliances"]))
+    if "days" in sheet.tables:
+        drawn.append(_days(sheet))
+    if "week" in sheet.tables:
+        drawn.append(_week(sheet.tables["week"]))
+    if "profiles" in sheet.tables:
+        drawn.append(_profiles(sheet.tables["profiles"]))
+    return {chart.id: chart for chart in drawn}
+
+
+def _appliances(table: Table) -> Chart:
+    import altair as alt
+
+    rows: list[Row] = []
+    for number, row in enumerate(table.rows[:APPLIANCES_DRAWN]):
+        cells = table.cells(row)
+        rows.append({"place": number, "name": cells[0], "kwh": row[1], "label": f"{cells[1]} kWh · {cells[2]}"})
+    largest = max(float(row["kwh"] or 0) for row in rows)
+    # Name and figures stand above their bar, so a long name never squeezes the bars.
+    y = alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.6))
+    x = alt.X("kwh:Q", axis=None, scale=alt.Scale(domain=[0, largest], nice=False))
+    base = alt.Chart(_data(rows))
+    bars = base.mark_bar(color=BLUE, cornerRadiusEnd=2).encode(x=x, y=y)
+    above = {"dy": -14, "fontSize": 13, "baseline": "middle"}
+    names = base.mark_text(align="left", limit=250, color=INK, **above).encode(y=y, x=alt.value(0), text="name:N")
+    labels = base.mark_text(align="right", color=QUIET, **above).encode(y=y, x=alt.value(WIDTH), text="label:N")
+    chart = alt.layer(bars, names, labels).properties(width=WIDTH, height=40 * len(rows))
+    first = rows[0]
+    return _chart(
+        "appliances",
+        "Energy by appliance",
+        f"Bars of energy by appliance, largest first: {first['name']} with {first['label']} leads.",
+        chart,
+    )
+
+
+def _days(sheet: FactSheet) -> Chart:
+    import altair as alt
+
+    table = sheet.tables["days"]
+    rows = _calendar(table)
+    ahead = _ahead(sheet)
+    days: list[Row] = [*rows, *ahead]
+    top = max((float(row[key] or 0) for row in days for key in ("kwh", "partly", "upper") if row.get(key)), default=0)
+    x = alt.X(
+        "day:T",
+        title=None,
+        axis=alt.Axis(format="%-d %b", tickCount=5, labelOverlap="greedy", grid=False, labelFlush=True),
+    )
+    scale = alt.Scale(domain=[0, top or 1], nice=True)
+
+    def y(field: str) -> "altair.Y":
+        return alt.Y(f"{field}:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5, format=_tick_format(top)))
+
+    base = alt.Chart(_data(days))
+    layers = [
+        base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y("kwh")),
+        base.mark_point(color=BLUE, filled=True, size=14, opacity=1).encode(x=x, y=y("kwh")),
+        base.mark_point(color=QUIET, filled=False, size=22, strokeWidth=1.2).encode(x=x, y=y("partly")),
+        base.mark_point(color=ORANGE, filled=True, shape="diamond", size=90, opacity=1).encode(x=x, y=y("unusual")),
+    ]
+    if ahead:
+        layers = [
+            base.mark_area(color=GREEN, opacity=0.22).encode(x=x, y=y("lower"), y2="upper:Q"),
+            *layers,
+            base.mark_line(color=GREEN, strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y("ahead")),
+        ]
+    legend = [("line", "Complete day"), ("partly", "Day read in part"), ("unusual", "One of the largest unusual hours")]
+    if ahead:
+        legend += [("ahead", "Forecast"), ("band", f"Forecast band, {sheet.facts['F.level'].text}")]
+    shown = {"line": "kwh", "partly": "partly", "unusual": "unusual", "ahead": "ahead", "band": "ahead"}
+    legend = [(mark, label) for mark, label in legend if any(row.get(shown[mark]) is not None for row in days)]
+    first, last = (table.cells(row)[0] for row in (table.rows[0], table.rows[-1]))
+    description = f"Line of energy by day, kWh, {first} to {last}"
+    description += f", then a dashed forecast with its band up to {sheet.facts['F.last'].text}." if ahead else "."
+    chart = alt.layer(*layers).properties(width=WIDTH, height=220)
+    return _chart("days", "Energy by day, kWh", description, chart, legend)
+
+
+def _week(table: Table) -> Chart:
+    import altair as alt
+
+    rows: list[Row] = [
+        {"hour": row[0], "weekday": WEEKDAYS[weekday][:3], "kwh": kwh}
+        for row in table.rows
+        for weekday, kwh in enumerate(row[1:])
+        if kwh is not None
+    ]
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_rect()
+        .encode(
+            x=_hour_axis(),
+            y=alt.Y(
+                "weekday:O",
+                title=None,
+                scale=alt.Scale(domain=[name[:3] for name in WEEKDAYS]),
+                axis=alt.Axis(domain=False, ticks=False),
+            ),
+            color=_energy_color("kwh", "kWh in the hour"),
+        )
+        .properties(width=WIDTH, height=170)
+    )
+    largest = max(rows, key=lambda row: float(row["kwh"] or 0))
+    hour = f"{int(float(largest['hour'] or 0)):02d}:00"
+    return _chart(
+        "week",
+        "Mean energy by weekday and hour",
+        f"Heat map of mean energy by weekday and hour of day; darkest on {largest['weekday']} at {hour}.",
+        chart,
+    )
+
+
+def _profiles(table: Table) -> Chart:
+    import altair as alt
+
+    rows: list[Row] = []
+    for row in table.rows:
+        for place, (column, share) in enumerate(zip(table.columns[1:], row[1:], strict=True)):
+            if share is not None:
+                # Two names may look alike once shortened: the place keeps them apart, and is cut off the label.
+                rows.append({"hour": row[0], "name": f"{place:02d}{column.title}", "share": share})
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_rect()
+        .encode(
+            x=_hour_axis(),
+            y=alt.Y(
+                "name:N",
+                title=None,
+                axis=alt.Axis(domain=False, ticks=False, labelLimit=LABEL_WIDTH, labelExpr="substring(datum.label, 2)"),
+            ),
+            color=_energy_color("share", "share of its day", ".0%"),
+        )
+        .properties(width=WIDTH - LABEL_WIDTH + 40, height=26 * (len(table.columns) - 1))
+    )
+    return _chart(
+        "profiles",
+        "Share of each appliance's day by hour",
+        "Heat map of the share of each appliance's own daily energy by hour of day; dark hours are its busy ones.",
+        chart,
+    )
+
+
+def _calendar(table: Table) -> list[Row]:
+    """One row for every calendar day shown; days without readings stay empty, so no line crosses them."""
+    known = {str(row[0]): row for row in table.rows}
+    day, last = (dt.date.fromisoformat(str(row[0])) for row in (table.rows[0], table.rows[-1]))
+    rows: list[Row] = []
+    while day <= last:
+        row = known.get(day.isoformat())
+        complete = row is not None and row[3] == "yes"
+        rows.append(
+            {
+                "day": day.isoformat(),
+                "kwh": row[1] if row and complete else None,
+                "partly": row[1] if row and not complete else None,
+                "unusual": row[1] if row and row[4] else None,
+            }
+        )
+        day += dt.timedelta(days=1)
+    return rows
+
+
+def _ahead(sheet: FactSheet) -> list[Row]:
+    table = sheet.tables.get("forecast")
+    if table is None:
+        return []
+    return [{"day": row[0], "ahead": row[1], "lower": row[2], "upper": row[3]} for row in table.rows]
+
+
+def _hour_axis() -> "altair.X":
+    import altair as alt
+
+    axis = alt.Axis(
+        values=list(range(0, 24, 3)),
+        labelAngle=0,
+        labelExpr="datum.value + ':00'",
+        labelOverlap="greedy",
+        domain=False,
+        ticks=False,
+    )
+    return alt.X("hour:O", title=None, scale=alt.Scale(domain=list(range(24))), axis=axis)
+
+
+def _energy_color(field: str, title: str, number_format: str = "~g") -> "altair.Color":
+    import altair as alt
+
+    legend = alt.Legend(
+        title=title,
+        orient="bottom",
+        direction="horizontal",
+        gradientLength=180,
+        gradientThickness=10,
+        format=number_format,
+        tickCount=4,
+    )
+    return alt.Color(f"{field}:Q", scale=alt.Scale(range=_ENERGY_SCALE, domainMin=0), legend=legend)
+
+
+def _tick_format(largest: float) -> str:
+    return ",.0f" if largest >= 10 else ",.1f" if largest >= 1 else ",.2f"
+
+
+def _data(rows: list[Row]) -> "altair.InlineData":
+    import altair as alt
+
+    return alt.InlineData(values=rows)
+
+
+def _chart(
+    name: str, title: str, description: str, chart: "altair.TopLevelMixin", legend: list[tuple[str, str]] | None = None
+) -> Chart:
+    import vl_convert
+
+    specification: dict[str, Any] = chart.to_dict(validate=False)
+    specification["config"] = _CONFIG
+    specification["background"] = None
+    svg = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE_VERSION)
+    svg = _stable_ids(svg, name)
+    head, _, body = svg.removeprefix("<svg").partition(">")
+    opening = f'<svg role="img" aria-labelledby="{name}-title {name}-desc" font-family="{FONT}"{head}>'
+    words = (
+        f'<title id="{name}-title">{html.escape(title)}</title><desc id="{name}-desc">{html.escape(description)}</desc>'
+    )
+    return Chart(id=name, title=title, description=description, svg=opening + words + body, legend=tuple(legend or ()))
+
+
+def _stable_ids(svg: str, name: str) -> str:
+    """vl-convert counts clip paths and gradients over the life of a process; here they count within a chart."""
+    seen: dict[str, str] = {}
+
+    def renamed(match: re.Match[str]) -> str:
+        return f"{match[1]}{seen.setdefault(match[2], f'{name}-{len(seen) + 1}')}{match[3]}"
+
+    return re.sub(r"""(\bid="|url\(#|href="#)((?:clip|gradient_)\d+)("|\))""", renamed, svg)
+
+
+_CONFIG: dict[str, Any] = {
+    "aria": False,
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": QUIET,
+        "labelFontSize": 12,
+        "gridColor": GRID,
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 6,
+    },
+    "legend": {
+        "labelColor": QUIET,
+        "titleColor": QUIET,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+    },
+}

@@ -1,0 +1,176 @@
+"""The rule-based Energy Insights Assistant: how the home uses energy, when, what is unusual, and what to do."""
+
+from energy.report.advice import MAX_ACTIONS
+from energy.report.facts import FactSheet, Recommendation
+from energy.report.narrative import Action
+
+_BECAUSE = {
+    "share": "it is {{%s}} of all energy read",
+    "peak_share": "{{%s}} of it falls between {{site.peak_band}}",
+    "base_share": "at most {{%s}} of it is always on",
+    "year_kwh": "at this rate it uses {{%s}} a year",
+    "peak_power_kw": "its mean over an interval reaches {{%s}}, so it seems to heat water itself",
+    "anomalies": "hours far above their usual level: {{%s}}",
+    "same_class": "appliances of this kind: {{%s}}, and this is the smallest",
+    "top_share": "a single appliance takes {{%s}} of all energy read",
+}
+_BECAUSE_SITE = {
+    "peak_share": "{{%s}} of a day's energy falls between {{site.peak_band}}",
+    "base_share": "up to {{%s}} of a day's energy is always on",
+}
+
+
+def summary(sheet: FactSheet) -> list[str]:
+    """What a reader should know who reads nothing else."""
+    days, appliances = plural(sheet, "site.days", "day"), plural(sheet, "site.appliances", "appliance")
+    said = [f"Over {days}, {appliances} used {{{{site.total_kwh}}}}."]
+    if sheet.known("A1.share"):
+        said.append("The largest part went to {{A1.name}}: {{A1.kwh}}, {{A1.share}} of the total.")
+    else:
+        said.append("No energy was used in this time, so there are no shares.")
+    if sheet.known("site.peak_hour"):
+        said.append("The busiest hour of the day is {{site.peak_hour}}.")
+    if sheet.known("F.total_kwh"):
+        said.append("The next {{F.days}} days are expected to take {{F.total_kwh}}.")
+    return said
+
+
+def behaviour(sheet: FactSheet) -> list[str]:
+    """Always-on, workdays against weekends, and the last week against the one before."""
+    said = []
+    if sheet.known("site.base_kw", "site.base_share"):
+        said.append(
+            "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without"
+            " appliances that run at night by choice. At most this much is always on: {{site.base_share}} of a day."
+        )
+    else:
+        said.append("What is always on cannot be told yet: that takes a week of complete days with hourly readings.")
+    if sheet.known("week.change_direction"):
+        comparison = "{{week.change}} {{week.change_direction}} than" if _differs(sheet, "week") else "about as much as"
+        said.append(
+            f"A weekend day takes {{{{week.weekend_kwh}}}}, {comparison} a workday with {{{{week.workday_kwh}}}}."
+        )
+    if sheet.known("trend.change_direction"):
+        comparison = (
+            "{{trend.change}} {{trend.change_direction}} than" if _differs(sheet, "trend") else "about as much as"
+        )
+        said.append(
+            "The last {{trend.days}} complete days ({{trend.first}} to {{trend.last}}) took {{trend.recent_kwh}},"
+            f" {comparison} the {{{{trend.days}}}} complete days before with {{{{trend.before_kwh}}}}."
+        )
+    return said
+
+
+def peak(sheet: FactSheet) -> list[str]:
+    """When most is used, and who uses it then."""
+    if not sheet.known("site.peak_hour"):
+        return ["The busiest hours cannot be told from these readings."]
+    said = ["The home uses most at {{site.peak_hour}}."]
+    if sheet.known("site.peak_share"):
+        said.append("The evening band {{site.peak_band}} takes {{site.peak_share}} of a day.")
+    evening = [
+        appliance.ref
+        for appliance in sheet.appliances
+        if sheet.known(f"{appliance.ref}.peak_share", f"{appliance.ref}.day_kwh")
+    ]
+    if evening:
+        ref = max(evening, key=lambda one: sheet.number(f"{one}.peak_share") * sheet.number(f"{one}.day_kwh"))
+        said.append(
+            f"In that band {{{{{ref}.name}}}} uses most; {{{{{ref}.peak_share}}}} of its own energy falls into it."
+        )
+    shifts = [one for one in sheet.recommendations if one.kind == "shift"]
+    said += [
+        f"{{{{{one.appliance}.name}}}} could run at other hours ({{{{{one.appliance}.peak_share}}}} of its energy falls"
+        " into the band). That saves no energy, and money only on a time-of-use tariff."
+        for one in shifts
+    ]
+    return said
+
+
+def unusual(sheet: FactSheet) -> list[str]:
+    """How many hours were unusual, and the largest."""
+    if not sheet.number("AN.hours_judged"):
+        return ["No hour could be judged, so nothing can be said about unusual hours."]
+    if not sheet.number("site.anomalies"):
+        return ["None of the {{AN.hours_judged}} appliance hours judged stood out."]
+    said = ["Unusual hours: {{site.anomalies}} of {{AN.hours_judged}} appliance hours judged, {{AN.share}}."]
+    if sheet.known("AN1.excess_kwh"):
+        said.append(
+            "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above the expected."
+        )
+    return said
+
+
+def forecast(sheet: FactSheet) -> list[str]:
+    """The days ahead in words; why there are none, otherwise."""
+    if not sheet.known("F.total_kwh", "F.highest_day"):
+        return ["There is no forecast for this publication."]
+    said = ["From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}."]
+    if sheet.known("F.change_direction"):
+        comparison = "{{F.change}} {{F.change_direction}} than" if _differs(sheet, "F") else "about as much as"
+        said.append(f"That is {comparison} the last {{{{trend.days}}}} complete days.")
+    said.append(
+        "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the {{F.level}} band runs from"
+        " {{F.highest_lower}} to {{F.highest_upper}}."
+    )
+    said.append(
+        "Learnt from {{F.training_days}} complete days up to {{F.last_training_day}} by this method: {{F.method}}."
+    )
+    return said
+
+
+def actions(sheet: FactSheet) -> list[Action]:
+    """The most useful habits and checks: those with a figure first."""
+    useful = [one for one in sheet.recommendations if one.kind in {"behaviour", "maintenance", "check"}]
+    useful.sort(key=lambda one: (not one.quantified, one.kind == "check"))
+    return [Action(recommendation=one.id, text=action_text(sheet, one)) for one in useful[:MAX_ACTIONS]]
+
+
+def saving(sheet: FactSheet) -> list[str]:
+    """What all habits may save together."""
+    if not sheet.known("save.behaviour_high"):
+        return ["None of these actions comes with a figure that could be verified, so no saving is stated."]
+    said = [
+        "Habits together may save up to {{save.behaviour_high}} over the days read, {{save.behaviour_share_high}} of"
+        " the total, if every condition above holds."
+    ]
+    if sheet.number("save.behaviour_low") > 0:
+        said.append("Without any of the conditional ones: from {{save.behaviour_low}}.")
+    said.append("No more than {{save.cap_share}} of the total is ever counted as a saving by habits: an assumption.")
+    return said
+
+
+def action_text(sheet: FactSheet, one: Recommendation) -> str:
+    """Whom it is about, what it may save, under which condition, and why it applies."""
+    sentences = []
+    about = f"For {{{{{one.appliance}.name}}}}" if one.appliance else ""
+    if one.quantified:
+        low, high = (sheet.facts[f"{one.id}.save_{bound}"].text for bound in ("low", "high"))
+        energy = (
+            f"{{{{{one.id}.save_low}}}} to {{{{{one.id}.save_high}}}}" if low != high else f"{{{{{one.id}.save_high}}}}"
+        )
+        low, high = (sheet.facts[f"{one.id}.site_share_{bound}"].text for bound in ("low", "high"))
+        share = (
+            f"{{{{{one.id}.site_share_low}}}} to {{{{{one.id}.site_share_high}}}}"
+            if low != high
+            else f"{{{{{one.id}.site_share_high}}}}"
+        )
+        sentences.append(f"{about}: may save {energy} over the days read, {share} of the total.")
+    elif about:
+        sentences.append(f"{about}; how much it saves is not stated.")
+    if one.conditional:
+        sentences.append(f"Applies {{{{{one.id}.condition}}}}.")
+    phrases = _BECAUSE if one.appliance else _BECAUSE | _BECAUSE_SITE
+    reasons = [phrases[metric] % fact for fact in one.because if (metric := fact.partition(".")[2]) in phrases]
+    if reasons:
+        sentences.append(f"Why: {'; '.join(reasons)}.")
+    return " ".join(sentences)
+
+
+def plural(sheet: FactSheet, fact: str, word: str) -> str:
+    """A count with its word."""
+    return f"{{{{{fact}}}}} {word}" if sheet.number(fact) == 1 else f"{{{{{fact}}}}} {word}s"
+
+
+def _differs(sheet: FactSheet, change: str) -> bool:
+    return sheet.facts[f"{change}.change_direction"].value in {"more", "less"}

@@ -1,0 +1,166 @@
+"""A fact sheet and its narrative as a page, as Markdown and as JSON. All three show the same formatted facts."""
+
+import functools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from energy.report.charts import charts
+from energy.report.facts import FactSheet
+from energy.report.narrative import PLACEHOLDER, Narrative
+
+if TYPE_CHECKING:
+    import jinja2
+
+REPORT_FORMAT = 1
+QUALITY_FACTS = (
+    ("site.coverage", "Coverage of the time read"),
+    ("site.complete_days", "Complete days"),
+    ("site.readings", "Readings that count"),
+    ("site.uploads", "Uploads that count"),
+    ("rows.read", "Rows in this upload"),
+    ("rows.accepted", "… accepted"),
+    ("rows.rejected", "… rejected"),
+    ("rows.duplicates", "… duplicates, counted once"),
+)
+PROVENANCE_FACTS = (
+    ("run.upload", "Upload"),
+    ("run.version", "Version"),
+    ("run.uploaded", "Uploaded"),
+    ("run.id", "Run"),
+    ("run.publication", "Publication"),
+    ("run.code_version", "Code version"),
+    ("F.method", "Forecast by"),
+)
+
+METHOD = (
+    "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
+    "The busiest hour is the hour of day with the largest mean energy per day.",
+    "A complete day has readings for nearly all of its intervals; comparisons and the forecast use complete days only.",
+    "What is always on is read from average hours, so it is an upper limit.",
+    "Unusual means far above an appliance's own usual level. It is a hint to look, not a fault.",
+    "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
+    " wording was not verified are given without a figure.",
+    "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been read.",
+    "There are no prices here: nothing in this report is about money.",
+)
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@$]|:(?=//)|(?<=\bwww)\.)")
+_MARKDOWN_START = re.compile(r"^([-+=#]|\d+(?=[.)](?:\s|$)))")
+
+
+def html(sheet: FactSheet, narrative: Narrative) -> bytes:
+    """One self-contained page: no script, nothing loaded from anywhere."""
+    drawn = charts(sheet)
+    page = _templates().get_template("report.html.j2")
+    return page.render(**_context(sheet, narrative), charts=drawn).encode()
+
+
+def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
+    """The same text and tables for a terminal, a mail or a repository."""
+    page = _templates().get_template("report.md.j2")
+    text = page.render(**_context(sheet, narrative))
+    return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode()
+
+
+def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
+    """Facts, tables and texts; each text as written, with its placeholders, and as read."""
+    written = narrative.model_dump(mode="json")
+    facts = {
+        name: {**fact.model_dump(mode="json", exclude={"id"}), "text": fact.text} for name, fact in sheet.facts.items()
+    }
+    document = {
+        "format": REPORT_FORMAT,
+        "provenance": {
+            "provider": narrative.provider,
+            **{name: sheet.facts[name].value for name, _ in PROVENANCE_FACTS if name in sheet.facts},
+            "forecast_notes": sheet.forecast_notes,
+            "warnings": sheet.warnings,
+        },
+        "text": _filled(written, sheet),
+        "written": written,
+        "appliances": [one.model_dump(mode="json") for one in sheet.appliances],
+        "recommendations": [one.model_dump(mode="json") for one in sheet.recommendations],
+        "facts": facts,
+        "tables": {name: table.model_dump(mode="json", exclude={"id"}) for name, table in sheet.tables.items()},
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def fill(text: str, sheet: FactSheet) -> str:
+    """A sentence with the facts in place of their placeholders."""
+    return PLACEHOLDER.sub(lambda match: sheet.facts[match[1]].text, text)
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no link, no table cell, no HTML."""
+    escaped = _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN_START.sub(lambda match: f"{match[1]}\\" if match[1].isdigit() else f"\\{match[1]}", escaped)
+
+
+def safe_url(url: str) -> str | None:
+    """The address itself if it is a plain web address."""
+    parts = urlsplit(url)
+    plain = parts.scheme in {"http", "https"} and bool(parts.netloc) and not re.search(r"[\s<>\"'()\\]", url)
+    return url if plain else None
+
+
+def _filled(part: Any, sheet: FactSheet) -> Any:
+    if isinstance(part, str):
+        return fill(part, sheet)
+    if isinstance(part, list):
+        return [_filled(item, sheet) for item in part]
+    if isinstance(part, dict):
+        return {name: _filled(item, sheet) for name, item in part.items()}
+    return part
+
+
+def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
+    def shown(names: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+        return [(label, sheet.facts[name].text) for name, label in names if name in sheet.facts]
+
+    return {
+        "sheet": sheet,
+        "narrative": narrative,
+        "facts": sheet.facts,
+        "tables": sheet.tables,
+        "recommendations": {one.id: one for one in sheet.recommendations},
+        "cards": _cards(sheet),
+        "quality": shown(QUALITY_FACTS),
+        "provenance": shown(PROVENANCE_FACTS),
+        "method": METHOD,
+        "fill": lambda text: fill(text, sheet),
+        "safe_url": safe_url,
+    }
+
+
+def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
+    """Headline figures: label, figure, and what it refers to."""
+    facts = sheet.facts
+    cards = [
+        ("Total", facts["site.total_kwh"].text, f"over {facts['site.days'].text} days"),
+        ("A complete day", facts["site.day_kwh"].text, f"on average of {facts['site.complete_days'].text}"),
+        ("Busiest hour", facts["site.peak_hour"].text, "on an average day"),
+        ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
+    ]
+    if "F.total_kwh" in facts:
+        cards.append(("Days ahead", facts["F.total_kwh"].text, f"over {facts['F.days'].text} days"))
+    else:
+        cards.append(("Days ahead", "no forecast", "reasons below"))
+    return cards
+
+
+@functools.cache
+def _templates() -> "jinja2.Environment":
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("energy.report"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["md"] = escape_markdown
+    return environment

@@ -1,0 +1,216 @@
+"""The fact sheet of one publication, computed from what the earlier steps left in the lake."""
+
+import statistics
+
+from energy import __version__
+from energy.contracts import GenerateReportInput
+from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, ReadingsSummary
+from energy.report import advice
+from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
+from energy.report.facts import Appliance, Collector, FactSheet
+from energy.report.tables import MAX_TEXT_LENGTH, UNUSUAL_SHOWN, tables, tells_hours
+
+PEAK_HOURS = range(18, 21)
+NIGHT_HOURS = range(1, 5)
+MIN_NIGHTS = 7
+MIN_DAYS_SEASONAL = 90
+DAYS_PER_YEAR = 365
+WEEK_DAYS = 7
+FIRST_WEEKEND_DAY = 5
+
+_READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
+
+
+def fact_sheet(
+    request: GenerateReportInput,
+    readings: ReadingsSummary,
+    anomalies: AnomalySummary,
+    forecast: ForecastSummary | None,
+) -> FactSheet:
+    """Everything that the report of this publication may say."""
+    facts = Collector()
+    appliances = [
+        Appliance(ref=f"A{number}", kind=classify(one.appliance)) for number, one in enumerate(readings.appliances, 1)
+    ]
+    _add_run(facts, request)
+    _add_site(facts, readings, anomalies)
+    _add_days(facts, readings.days)
+    for appliance, summary in zip(appliances, readings.appliances, strict=True):
+        _add_appliance(facts, appliance, summary, anomalies)
+    _add_classes(facts, appliances)
+    _add_always_on(facts, readings, appliances)
+    _add_anomalies(facts, anomalies)
+    if forecast:
+        _add_forecast(facts, forecast)
+    book = advice.rule_book()
+    recommendations = advice.recommend(facts, appliances, book)
+    advice.add_totals(facts, recommendations, book)
+    notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
+    return FactSheet(
+        facts=facts.facts,
+        tables=tables(readings, anomalies, forecast),
+        appliances=appliances,
+        recommendations=recommendations,
+        forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in dict.fromkeys(notes)],
+        warnings=[display_name(warning, MAX_TEXT_LENGTH) for warning in request.validated.warnings],
+    )
+
+
+def _add_run(facts: Collector, request: GenerateReportInput) -> None:
+    upload, rows = request.validated.upload, request.validated.rows
+    facts.add("run.upload", display_name(upload.key, MAX_TEXT_LENGTH), "text", _RUN)
+    facts.add("run.version", display_name(upload.version, MAX_TEXT_LENGTH), "text", _RUN)
+    facts.add("run.uploaded", upload.last_modified.isoformat(), "datetime", _RUN)
+    facts.add("run.id", request.validated.run_id, "text", _RUN)
+    facts.add("run.publication", request.publication.pub, "text", _RUN)
+    facts.add("run.code_version", __version__, "text", _RUN)
+    for name in ("read", "accepted", "rejected", "duplicates"):
+        facts.add(f"rows.{name}", getattr(rows, name), "count", _RUN)
+
+
+def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary) -> None:
+    used = readings.total_kwh > 0
+    days = (readings.last_timestamp.date() - readings.first_timestamp.date()).days + 1
+    facts.add("site.name", display_name(readings.site), "text", _READINGS)
+    facts.add("site.timezone", readings.timezone, "text", _READINGS)
+    facts.kwh("site.total_kwh", readings.total_kwh, _READINGS)
+    facts.add("site.readings", readings.readings, "count", _READINGS)
+    facts.add("site.uploads", readings.uploads, "count", _READINGS)
+    facts.add("site.appliances", len(readings.appliances), "count", _READINGS)
+    facts.add("site.first", readings.first_timestamp.isoformat(), "datetime", _READINGS)
+    facts.add("site.last", readings.last_timestamp.isoformat(), "datetime", _READINGS)
+    facts.add("site.days", days, "count", _READINGS)
+    facts.share("site.coverage", readings.coverage, _READINGS, dp=1)
+    hourly = tells_hours(readings.appliances)
+    facts.add("site.peak_hour", readings.peak_hour if used and hourly else None, "hour", _READINGS)
+    facts.add("site.peak_band", f"{PEAK_HOURS.start:02d}:00\u2013{PEAK_HOURS.stop:02d}:00", "text", "setting")
+    by_hour = [_mean([row[hour] for row in readings.weekday_hour_kwh]) for hour in range(24)]
+    facts.share("site.peak_share", _part_of_day(by_hour, PEAK_HOURS) if hourly else None, _READINGS)
+    named = [one.share for one in readings.appliances if classify(one.appliance) != "remainder"]
+    facts.share("site.top_share", named[0] if named else None, _READINGS, dp=1)
+    facts.add("site.anomalies", anomalies.count, "count", _ANOMALIES)
+
+
+def _add_days(facts: Collector, days: list[DayTotal]) -> None:
+    complete = [day for day in days if day.complete]
+    facts.add("site.complete_days", len(complete), "count", _READINGS)
+    facts.kwh("site.day_kwh", _mean([day.kwh for day in complete]), _READINGS)
+    workdays = [day.kwh for day in complete if day.date.weekday() < FIRST_WEEKEND_DAY]
+    weekend = [day.kwh for day in complete if day.date.weekday() >= FIRST_WEEKEND_DAY]
+    enough = len(workdays) >= 5 and len(weekend) >= 2
+    facts.kwh("week.workday_kwh", _mean(workdays) if enough else None, _READINGS)
+    facts.kwh("week.weekend_kwh", _mean(weekend) if enough else None, _READINGS)
+    _add_change(facts, "week.change", "week.weekend_kwh", "week.workday_kwh")
+    recent, before = complete[-WEEK_DAYS:], complete[-2 * WEEK_DAYS : -WEEK_DAYS]
+    enough = len(before) == WEEK_DAYS
+    facts.add("trend.days", WEEK_DAYS, "count", "setting")
+    facts.add("trend.first", recent[0].date.isoformat() if enough else None, "date", _READINGS)
+    facts.add("trend.last", recent[-1].date.isoformat() if enough else None, "date", _READINGS)
+    facts.kwh("trend.recent_kwh", sum(day.kwh for day in recent) if enough else None, _READINGS)
+    facts.kwh("trend.before_kwh", sum(day.kwh for day in before) if enough else None, _READINGS)
+    _add_change(facts, "trend.change", "trend.recent_kwh", "trend.before_kwh")
+
+
+def _add_change(facts: Collector, name: str, new: str, old: str) -> None:
+    """The size of a change as a share of the old value, and its direction in a word."""
+    then, now = facts.facts[old].value, facts.facts[new].value
+    change = float(now or 0) / float(then) - 1 if then and now is not None else None
+    facts.share(name, None if change is None else abs(change), f"{new}, {old}")
+    direction = None if change is None else "about as much" if abs(change) < 0.02 else "more" if change > 0 else "less"
+    facts.add(f"{name}_direction", direction, "text", f"{new}, {old}")
+
+
+def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary, anomalies: AnomalySummary) -> None:
+    ref, hourly, used = appliance.ref, tells_hours([one]), one.total_kwh > 0
+    per_day = sum(kwh for kwh in one.profile_kwh if kwh is not None) if None not in one.profile_kwh else None
+    seasonal = appliance.kind in SEASONAL
+    enough = one.complete_days >= (MIN_DAYS_SEASONAL if seasonal else MIN_NIGHTS)
+    facts.add(f"{ref}.name", display_name(one.appliance), "text", _READINGS)
+    facts.add(f"{ref}.kind", appliance.kind.replace("_", " "), "text", "name")
+    facts.kwh(f"{ref}.kwh", one.total_kwh, _READINGS)
+    facts.share(f"{ref}.share", one.share, _READINGS, dp=1)
+    facts.kwh(f"{ref}.day_kwh", per_day, _READINGS)
+    yearly = round(per_day * DAYS_PER_YEAR) if per_day is not None and enough else None
+    facts.add(f"{ref}.year_kwh", yearly, "kwh", _READINGS)
+    facts.add(f"{ref}.peak_hour", one.peak_hour if hourly and used else None, "hour", _READINGS)
+    facts.share(f"{ref}.peak_share", _part_of_day(one.profile_kwh, PEAK_HOURS) if hourly else None, _READINGS)
+    minutes = one.interval_minutes
+    power = one.max_kwh * 60 / minutes if minutes and hourly else None
+    facts.add(f"{ref}.peak_power_kw", power if power is None else round(power, 6), "kw", _READINGS, 2)
+    facts.add(f"{ref}.interval_minutes", minutes, "count", _READINGS)
+    facts.add(f"{ref}.anomalies", anomalies.by_appliance.get(one.appliance, 0), "count", _ANOMALIES)
+    quietest = min((one.profile_kwh[hour] or 0.0 for hour in NIGHT_HOURS), default=0.0)
+    known = hourly and bool(per_day) and enough
+    facts.share(f"{ref}.base_share", 24 * quietest / per_day if known and per_day else None, _READINGS)
+
+
+def _add_classes(facts: Collector, appliances: list[Appliance]) -> None:
+    for appliance in appliances:
+        same = [other.ref for other in appliances if other.kind == appliance.kind]
+        facts.add(f"{appliance.ref}.same_class", len(same), "count", _READINGS)
+        facts.add(f"{appliance.ref}.smallest_of_class", int(same[-1] == appliance.ref), "count", _READINGS)
+
+
+def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list[Appliance]) -> None:
+    """At most this much is always on: the mean of the quietest night hour, without what runs at night by choice."""
+    facts.add("site.night_band", f"{NIGHT_HOURS.start:02d}:00\u2013{NIGHT_HOURS.stop:02d}:00", "text", "setting")
+    counted = [
+        one.profile_kwh
+        for one, appliance in zip(readings.appliances, appliances, strict=True)
+        if appliance.kind not in DEFERRABLE
+    ]
+    nights = sum(day.complete for day in readings.days)
+    hours = [[profile[hour] for profile in counted] for hour in NIGHT_HOURS]
+    known = bool(counted) and nights >= MIN_NIGHTS and tells_hours(readings.appliances)
+    sums = [sum(kwh for kwh in hour if kwh is not None) for hour in hours if None not in hour]
+    base = min(sums) if known and len(sums) == len(hours) else None
+    daily = facts.facts["site.day_kwh"].value
+    facts.add("site.base_kw", None if base is None else round(base, 6), "kw", _READINGS, 2)
+    facts.share("site.base_share", 24 * base / float(daily) if base is not None and daily else None, _READINGS)
+
+
+def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
+    facts.add("AN.hours_judged", anomalies.hours_judged, "count", _ANOMALIES)
+    judged = anomalies.hours_judged
+    facts.share("AN.share", anomalies.count / judged if judged else None, _ANOMALIES)
+    shown = anomalies.top[:UNUSUAL_SHOWN]
+    facts.add("AN.shown", len(shown), "count", _ANOMALIES)
+    for number, row in enumerate(shown, 1):
+        ref = f"AN{number}"
+        facts.add(f"{ref}.timestamp", row.timestamp.isoformat(), "datetime", _ANOMALIES)
+        facts.add(f"{ref}.name", display_name(row.appliance), "text", _ANOMALIES)
+        facts.add(f"{ref}.method", display_name(row.method), "text", _ANOMALIES)
+        facts.add(f"{ref}.explanation", display_name(row.explanation, MAX_TEXT_LENGTH), "text", _ANOMALIES)
+        facts.add(f"{ref}.z", round(row.z_score, 6), "sigma", _ANOMALIES)
+        for name in ("kwh", "threshold", "expected_kwh", "excess_kwh"):
+            facts.kwh(f"{ref}.{name}", getattr(row, name), _ANOMALIES)
+
+
+def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
+    facts.add("F.method", display_name(forecast.method, MAX_TEXT_LENGTH), "text", _FORECAST)
+    facts.share("F.level", forecast.level, _FORECAST)
+    facts.add("F.days", len(forecast.days), "count", _FORECAST)
+    facts.add("F.training_days", forecast.training_days, "count", _FORECAST)
+    facts.add("F.last_training_day", forecast.last_training_day.isoformat(), "date", _FORECAST)
+    facts.kwh("F.total_kwh", forecast.total_kwh, _FORECAST)
+    facts.add("F.first", forecast.days[0].ds.isoformat() if forecast.days else None, "date", _FORECAST)
+    facts.add("F.last", forecast.days[-1].ds.isoformat() if forecast.days else None, "date", _FORECAST)
+    highest = max(forecast.days, key=lambda day: day.yhat, default=None)
+    facts.add("F.highest_day", highest.ds.isoformat() if highest else None, "date", _FORECAST)
+    facts.kwh("F.highest_kwh", highest.yhat if highest else None, _FORECAST)
+    facts.kwh("F.highest_lower", highest.yhat_lower if highest else None, _FORECAST)
+    facts.kwh("F.highest_upper", highest.yhat_upper if highest else None, _FORECAST)
+    _add_change(facts, "F.change", "F.total_kwh", "trend.recent_kwh")
+
+
+def _part_of_day(by_hour: list[float | None], hours: range) -> float | None:
+    """The share of a day's energy in some of its hours; None unless every hour was read and something was used."""
+    known = [kwh for kwh in by_hour if kwh is not None]
+    if len(known) < 24 or sum(known) <= 0:
+        return None
+    return sum(known[hour] for hour in hours) / sum(known)
+
+
+def _mean(values: list[float] | list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None

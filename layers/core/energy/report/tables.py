@@ -1,0 +1,199 @@
+"""The tables of a report: what its charts are drawn from, and what a reader can check them against."""
+
+import datetime as dt
+
+from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, ReadingsSummary
+from energy.report.appliances import display_name
+from energy.report.facts import WEEKDAYS, Column, Table, Value, kwh_decimals
+
+DAYS_SHOWN = 56
+UNUSUAL_SHOWN = 10
+PROFILES_SHOWN = 8
+APPLIANCES_DRAWN = 12
+MAX_TEXT_LENGTH = 400
+
+
+def tables(readings: ReadingsSummary, anomalies: AnomalySummary, forecast: ForecastSummary | None) -> dict[str, Table]:
+    """The tables by id; one that has no rows is left out."""
+    built = [
+        _appliances(readings, anomalies),
+        _days(readings, anomalies),
+        _week(readings),
+        _profiles(readings),
+        _unusual(anomalies),
+        _skipped(anomalies),
+    ]
+    if forecast:
+        built += [_forecast(forecast), _forecast_appliances(forecast)]
+    return {table.id: table for table in built if table.rows}
+
+
+def _appliances(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
+    rows: list[list[Value]] = [
+        [
+            display_name(one.appliance),
+            one.total_kwh,
+            one.share,
+            one.peak_hour if tells_hours([one]) and one.total_kwh > 0 else None,
+            anomalies.by_appliance.get(one.appliance, 0),
+        ]
+        for one in readings.appliances
+    ]
+    return Table(
+        id="appliances",
+        title="Energy by appliance",
+        columns=[
+            Column(title="Appliance", unit="text"),
+            _energy("Energy, kWh", [one.total_kwh for one in readings.appliances]),
+            Column(title="Share", unit="share", dp=1),
+            Column(title="Busiest hour", unit="hour"),
+            Column(title="Unusual hours", unit="count"),
+        ],
+        rows=rows,
+        source="readings summary",
+    )
+
+
+def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
+    unusual: dict[dt.date, int] = {}
+    for row in anomalies.top:
+        unusual[row.timestamp.date()] = unusual.get(row.timestamp.date(), 0) + 1
+    shown = readings.days[-DAYS_SHOWN:]
+    notes = [f"The last {len(shown)} of {len(readings.days)} days."] if len(shown) < len(readings.days) else []
+    return Table(
+        id="days",
+        title="Energy by day",
+        columns=[
+            Column(title="Day", unit="date"),
+            _energy("Energy, kWh", [day.kwh for day in shown]),
+            Column(title="Read", unit="share"),
+            Column(title="Complete", unit="text"),
+            Column(title="Largest unusual hours", unit="count"),
+        ],
+        rows=[
+            [day.date.isoformat(), day.kwh, day.coverage, "yes" if day.complete else "no", unusual.get(day.date, 0)]
+            for day in shown
+        ],
+        source="readings summary, anomaly summary",
+        notes=notes,
+    )
+
+
+def _week(readings: ReadingsSummary) -> Table:
+    cells = [kwh for row in readings.weekday_hour_kwh for kwh in row if kwh is not None]
+    known = bool(cells) and tells_hours(readings.appliances)
+    return Table(
+        id="week",
+        title="Mean energy by hour of the week, kWh",
+        columns=[
+            Column(title="Hour", unit="hour"),
+            *(_energy(name[:3], cells, mean=True) for name in WEEKDAYS),
+        ],
+        rows=[[hour, *(row[hour] for row in readings.weekday_hour_kwh)] for hour in range(24)] if known else [],
+        source="readings summary",
+    )
+
+
+def _profiles(readings: ReadingsSummary) -> Table:
+    shown = [one for one in readings.appliances if sum(kwh or 0 for kwh in one.profile_kwh) > 0][:PROFILES_SHOWN]
+    sums = [sum(kwh or 0 for kwh in one.profile_kwh) for one in shown]
+    return Table(
+        id="profiles",
+        title="When each appliance uses its energy: share of its own day",
+        columns=[
+            Column(title="Hour", unit="hour"),
+            *(Column(title=display_name(one.appliance), unit="share", dp=1) for one in shown),
+        ],
+        rows=[
+            [
+                hour,
+                *(
+                    None if (kwh := one.profile_kwh[hour]) is None else kwh / total
+                    for one, total in zip(shown, sums, strict=True)
+                ),
+            ]
+            for hour in range(24)
+        ]
+        if shown and tells_hours(shown)
+        else [],
+        source="readings summary",
+    )
+
+
+def _unusual(anomalies: AnomalySummary) -> Table:
+    shown = anomalies.top[:UNUSUAL_SHOWN]
+    return Table(
+        id="unusual",
+        title="The largest unusual hours",
+        columns=[
+            Column(title="When", unit="datetime"),
+            Column(title="Appliance", unit="text"),
+            _energy("Used, kWh", [row.kwh for row in shown], mean=True),
+            _energy("Expected, kWh", [row.expected_kwh for row in shown], mean=True),
+            _energy("Above, kWh", [row.excess_kwh for row in shown], mean=True),
+            Column(title="z", unit="sigma"),
+            Column(title="Why", unit="text"),
+        ],
+        rows=[
+            [
+                row.timestamp.isoformat(),
+                display_name(row.appliance),
+                row.kwh,
+                row.expected_kwh,
+                row.excess_kwh,
+                row.z_score,
+                display_name(row.explanation, MAX_TEXT_LENGTH),
+            ]
+            for row in shown
+        ],
+        source="anomaly summary",
+    )
+
+
+def _skipped(anomalies: AnomalySummary) -> Table:
+    return Table(
+        id="skipped",
+        title="Appliances that could not be judged for unusual hours",
+        columns=[Column(title="Appliance", unit="text"), Column(title="Reason", unit="text")],
+        rows=[
+            [display_name(name), display_name(reason, MAX_TEXT_LENGTH)]
+            for name, reason in sorted(anomalies.skipped.items())
+        ],
+        source="anomaly summary",
+    )
+
+
+def _forecast(forecast: ForecastSummary) -> Table:
+    column = _energy("", [day.yhat for day in forecast.days])
+    return Table(
+        id="forecast",
+        title="The days ahead",
+        columns=[
+            Column(title="Day", unit="date"),
+            *(column.model_copy(update={"title": title}) for title in ("Forecast, kWh", "From, kWh", "To, kWh")),
+        ],
+        rows=[[day.ds.isoformat(), day.yhat, day.yhat_lower, day.yhat_upper] for day in forecast.days],
+        source="forecast summary",
+    )
+
+
+def _forecast_appliances(forecast: ForecastSummary) -> Table:
+    ranked = sorted(forecast.appliances_kwh.items(), key=lambda item: (-item[1], item[0]))
+    return Table(
+        id="forecast_appliances",
+        title="The days ahead by appliance",
+        columns=[Column(title="Appliance", unit="text"), _energy("Energy, kWh", [kwh for _, kwh in ranked])],
+        rows=[[display_name(name), kwh] for name, kwh in ranked],
+        source="forecast summary",
+    )
+
+
+def _energy(title: str, values: list[float], mean: bool = False) -> Column:
+    """Decimals by the largest value, so that a column lines up; hours and means get two."""
+    decimals = kwh_decimals(max((abs(value) for value in values), default=0.0))
+    return Column(title=title, unit="kwh", dp=2 if mean else decimals)
+
+
+def tells_hours(appliances: list[ApplianceSummary]) -> bool:
+    """Whether the readings are fine enough to tell hours of the day apart."""
+    return all(one.interval_minutes is None or one.interval_minutes <= 60 for one in appliances)

@@ -1,0 +1,169 @@
+"""A small home with round numbers, as the steps before the report describe it. Every figure can be checked by head."""
+
+import datetime as dt
+
+from energy.contracts import GenerateReportInput
+from energy.documents import (
+    AnomalyRow,
+    AnomalySummary,
+    ApplianceSummary,
+    DayTotal,
+    ForecastDay,
+    ForecastSummary,
+    ReadingsSummary,
+)
+
+FIRST = dt.date(2026, 3, 2)  # a Monday
+
+
+def appliance(name, total_kwh, share, *, days=28, profile=None, max_kwh=2.0, interval_minutes=60.0, complete_days=None):
+    """An appliance that uses the same every day; its profile is flat unless given."""
+    profile = profile or [total_kwh / days / 24] * 24
+    return ApplianceSummary(
+        appliance=name,
+        total_kwh=total_kwh,
+        avg_kwh=total_kwh / days / 24,
+        std_kwh=0.1,
+        min_kwh=0.0,
+        max_kwh=max_kwh,
+        readings=days * 24,
+        share=share,
+        peak_hour=max(range(24), key=lambda hour: profile[hour] or 0.0),
+        first_timestamp=dt.datetime.combine(FIRST, dt.time()),
+        last_timestamp=dt.datetime.combine(FIRST + dt.timedelta(days=days - 1), dt.time(23)),
+        interval_minutes=interval_minutes,
+        complete_days=days if complete_days is None else complete_days,
+        profile_kwh=profile,
+    )
+
+
+def readings(appliances, day_kwh, *, complete=None, peak_hour=19, **changes):
+    """The site's summary; `day_kwh` has one total a day, from a Monday on."""
+    total = sum(day_kwh)
+    days = [
+        DayTotal(
+            date=FIRST + dt.timedelta(days=number),
+            kwh=kwh,
+            coverage=1.0,
+            complete=True if complete is None else complete[number],
+        )
+        for number, kwh in enumerate(day_kwh)
+    ]
+    hours = [sum((one.profile_kwh[hour] or 0.0) for one in appliances) for hour in range(24)]
+    return ReadingsSummary(
+        site="home",
+        timezone="Europe/London",
+        total_kwh=total,
+        readings=len(day_kwh) * 24 * len(appliances),
+        first_timestamp=dt.datetime.combine(days[0].date, dt.time()),
+        last_timestamp=dt.datetime.combine(days[-1].date, dt.time(23)),
+        coverage=1.0,
+        peak_hour=peak_hour,
+        appliances=appliances,
+        days=days,
+        weekday_hour_kwh=[hours] * 7,
+        uploads=1,
+    ).model_copy(update=changes)
+
+
+def home():
+    """20 workdays of 10 kWh and 8 weekend days of 15 kWh: 320 kWh, of which heater 200, dishwasher 80, other 40."""
+    evening = [0.0] * 18 + [80 / 28 / 3] * 3 + [0.0] * 3
+    appliances = [
+        appliance("Heater", 200.0, 0.625),
+        appliance("Dishwasher", 80.0, 0.25, profile=evening),
+        appliance("Other", 40.0, 0.125),
+    ]
+    return readings(appliances, ([10.0] * 5 + [15.0] * 2) * 4)
+
+
+def anomaly(name="Heater", hour=19, **changes):
+    """2.5 kWh where 0.5 kWh is usual."""
+    row = AnomalyRow(
+        timestamp=dt.datetime.combine(FIRST + dt.timedelta(days=26), dt.time(hour)),
+        appliance=name,
+        kwh=2.5,
+        threshold=1.5,
+        z_score=4.0,
+        expected_kwh=0.5,
+        excess_kwh=2.0,
+        method="mean_2std",
+        explanation=f"{name} used 2.50 kWh, 4.0 standard deviations above its mean of 0.50 kWh.",
+    )
+    return row.model_copy(update=changes)
+
+
+def anomalies(*rows, hours_judged=2016, skipped=None):
+    """The anomalies' summary with these rows."""
+    by_appliance: dict[str, int] = {}
+    for row in rows:
+        by_appliance[row.appliance] = by_appliance.get(row.appliance, 0) + 1
+    return AnomalySummary(
+        count=len(rows), hours_judged=hours_judged, by_appliance=by_appliance, top=list(rows), skipped=skipped or {}
+    )
+
+
+def forecast(first=FIRST + dt.timedelta(days=28), names=("Heater", "Dishwasher", "Other")):
+    """Seven days of 11, 12 … 17 kWh, 98 together, 3 kWh either way."""
+    days = [
+        ForecastDay(
+            ds=first + dt.timedelta(days=number),
+            yhat=11.0 + number,
+            yhat_lower=8.0 + number,
+            yhat_upper=14.0 + number,
+            models={"auto_ets": 11.0 + number},
+        )
+        for number in range(7)
+    ]
+    return ForecastSummary(
+        method="median of prophet, auto_ets",
+        level=0.8,
+        training_days=28,
+        last_training_day=first - dt.timedelta(days=1),
+        days=days,
+        total_kwh=98.0,
+        appliances_kwh={name: 98.0 / len(names) for name in names},
+        notes=[],
+    )
+
+
+def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"):
+    """What the state machine passes to the report."""
+    result = {"method": "m", "total_prefix": "t/", "appliances_prefix": "a/", "summary_key": "forecast.json"}
+    return GenerateReportInput.model_validate(
+        {
+            "validated": {
+                "upload": {
+                    "bucket": "lake",
+                    "key": key,
+                    "version": "v1",
+                    "version_id": "v1",
+                    "etag": "e",
+                    "sequencer": "01",
+                    "size": 1000,
+                    "last_modified": "2026-03-30T08:00:00Z",
+                },
+                "site": "home",
+                "run_id": "r" * 20,
+                "already_published": False,
+                "rows": {"read": 2100, "accepted": 2016, "rejected": 70, "duplicates": 14},
+                "months": ["2026-03"],
+                "warnings": list(warnings),
+            },
+            "publication": {
+                "site": "home",
+                "pub": "p" * 20,
+                "run_id": "r" * 20,
+                "base_etag": None,
+                "draft_key": "draft.json",
+                "hourly_key": "hourly.parquet",
+                "daily_key": "daily.parquet",
+                "summary_key": "readings.json",
+                "readings": 2016,
+                "appliances": 3,
+                "timezone": "Europe/London",
+            },
+            "anomalies": {"table_prefix": "anomalies/", "summary_key": "anomalies.json", "count": 1},
+            "forecast": {"result": result if with_forecast else None, "notes": list(notes)},
+        }
+    )
