@@ -75,12 +75,18 @@ def _never_closed(line: int) -> InputRejected:
 
 
 def _header(text: str, line: int) -> Header:
-    cells = next(csv.reader([text], skipinitialspace=True))
+    try:
+        cells = next(csv.reader([text], skipinitialspace=True))
+    except csv.Error as error:
+        raise InputRejected(
+            "MALFORMED_CSV", f"The header in line {line} cannot be read: {error}. Correct it."
+        ) from error
     names = [cell.strip().lower() for cell in cells]
     if len(names) > MAX_COLUMNS:
         raise InputRejected(
             "TOO_MANY_COLUMNS",
-            f"Line {line} names {len(names):,} columns; at most {MAX_COLUMNS:,} are read. Upload only {_listed(REQUIRED)}.",
+            f"Line {line} names {len(names):,} columns; at most {MAX_COLUMNS:,} are read. "
+            f"Upload only {_listed(REQUIRED)}.",
         )
     for name in REQUIRED:
         if names.count(name) > 1:
@@ -119,7 +125,8 @@ def _with_fields(records: pl.DataFrame, header: Header) -> pl.DataFrame:
     """Records with their fields. Those without a quote, mostly all, are split at commas."""
     quoted = pl.col("text").str.contains('"', literal=True)
     plain = records.filter(~quoted)
-    parts = pl.col("text").str.splitn(",", header.columns + 1)
+    # The last part is whatever follows the columns that matter.
+    parts = pl.col("text").str.splitn(",", max(header.position.values()) + 2)
     plain = plain.with_columns(
         (pl.col("text").str.count_matches(",", literal=True) + 1).cast(pl.Int64).alias("fields"),
         *(parts.struct.field(f"field_{header.position[name]}").alias(name) for name in REQUIRED),

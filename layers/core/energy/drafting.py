@@ -25,7 +25,7 @@ def aggregate(request: AggregateInput) -> Publication:
     base, base_etag = _base(validated.site)
     pub = lake.publication_id(validated.run_id, base_etag)
     added = ManifestUpload(upload=validated.upload, rows=validated.rows, months=validated.months)
-    uploads = resolution.with_upload(base.uploads if base else {}, added)
+    uploads = resolution.with_upload(base, added)
     months, readings = _months(base, uploads, added, validated.site, pub)
     tables = aggregation.tables(readings, settings().site_timezone)
     site_wide = {APPLIANCES: tables.appliances, HOURLY: tables.hourly, PROFILE: tables.profile, DAILY: tables.daily}

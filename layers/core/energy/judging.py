@@ -72,7 +72,7 @@ def judge(path: Path, timezone: str, uploaded_at: dt.datetime, max_rejected_shar
     header, records = csv_records.read_records(source.text)
     warnings = dict(source.warnings)
     if header.ignored:
-        shown = ", ".join(repr(column) for column in header.ignored[:10])
+        shown = ", ".join(repr(column[:40]) for column in header.ignored[:10])
         warnings["EXTRA_COLUMNS"] = f"{len(header.ignored)} column(s) were ignored: {shown}."
     _refuse_units_in_values(records)
     timestamps.refuse_other_formats(records["timestamp"])

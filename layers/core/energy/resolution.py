@@ -1,6 +1,6 @@
 """All uploads of a site to its readings: where two hold the same reading, the later upload wins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -11,9 +11,13 @@ UPLOAD = "upload"
 _READING = ["timestamp_utc", "appliance"]
 
 
-def with_upload(uploads: Mapping[str, ManifestUpload], added: ManifestUpload) -> dict[str, ManifestUpload]:
-    """The site's uploads with this one; an older version of the same key makes way."""
-    return {**uploads, added.upload.key: added}
+def with_upload(base: Manifest | None, added: ManifestUpload) -> dict[str, ManifestUpload]:
+    """The site's uploads by key with this one. An older version of the same key makes way; a newer one stays."""
+    if base is None:
+        return {added.upload.key: added}
+    if base.supersedes(added.upload):
+        return dict(base.uploads)
+    return {**base.uploads, added.upload.key: added}
 
 
 def touched_months(base: Manifest | None, added: ManifestUpload) -> list[str]:
@@ -37,7 +41,6 @@ def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
         for rank, (upload_id, frame) in enumerate(frames)
     ]
     readings = pl.concat(ranked).sort(*_READING, "rank")
-    following = pl.struct(_READING).shift(-1)
     if len(frames) > 1:
-        readings = readings.filter((pl.struct(_READING) != following) | following.is_null())
+        readings = readings.unique(_READING, keep="last", maintain_order=True)
     return readings.drop("rank")

@@ -12,7 +12,10 @@ from energy.errors import InputRejected
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_UNPACKED_RATIO = 200
 _RATIO_MATTERS_FROM_BYTES = 10 << 20
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 64 << 10
+# Packers in parallel start a new member every 64 KB; each costs a look at a chunk.
+MAX_GZIP_MEMBERS = 100_000
+_HEADER_BYTES = 64 << 10
 
 _GZIP = b"\x1f\x8b"
 _OTHER_FORMATS = (
@@ -90,7 +93,7 @@ def _decoded(content: bytes) -> tuple[str, str | None]:
             return content.decode("utf-16"), "The file is UTF-16, by its byte order mark; read as such."
         except UnicodeDecodeError as error:
             raise _bad_encoding("UTF-16, as its byte order mark says,", content, error) from error
-    if b"\0" in content.lstrip().split(b"\n", 1)[0]:
+    if b"\0" in content[:_HEADER_BYTES].lstrip().split(b"\n", 1)[0]:
         raise InputRejected(
             "NUL_BYTES",
             f"The header has a NUL byte at offset {content.index(0)}: UTF-16 without a byte order mark, or no text. "
@@ -115,23 +118,30 @@ def _bad_encoding(expected: str, content: bytes, error: UnicodeDecodeError) -> I
 
 
 def _unpacked(content: bytes) -> bytes:
-    """All members of a gzip file, stopped as soon as a limit is passed."""
+    """All members of a gzip file, stopped as soon as a limit is passed. Zeros may fill up its end, as gzip allows."""
     parts: list[bytes] = []
-    size, rest = 0, content
-    while rest.strip(b"\0"):
+    size = members = position = 0
+    while position < len(content) and content[position : position + 1] != b"\0":
         member = zlib.decompressobj(wbits=31)
+        members += 1
         while not member.eof:
+            packed = member.unconsumed_tail
+            if not packed:
+                packed = content[position : position + _CHUNK_BYTES]
+                position += len(packed)
             try:
-                part = member.decompress(rest, _CHUNK_BYTES)
+                part = member.decompress(packed, _CHUNK_BYTES)
             except zlib.error as error:
-                where = "after the end of the packed data" if parts else "in the packed data"
+                where = "after the end of the packed data" if members > 1 else "in the packed data"
                 raise _bad_gzip(f"is damaged {where}") from error
+            if not part and not packed and not member.eof:
+                raise _bad_gzip("ends too early")
             parts.append(part)
             size += len(part)
-            _refuse_bomb(size, len(content))
-            rest = member.unused_data if member.eof else member.unconsumed_tail
-            if not part and not rest and not member.eof:
-                raise _bad_gzip("ends too early")
+            _refuse_bomb(size, len(content), members)
+        position -= len(member.unused_data)
+    if content[position:].strip(b"\0"):
+        raise _bad_gzip("is damaged after the end of the packed data")
     return b"".join(parts)
 
 
@@ -139,8 +149,13 @@ def _bad_gzip(what: str) -> InputRejected:
     return InputRejected("BAD_GZIP", f"The gzip file {what}; nothing of it was used. Pack it again and upload it.")
 
 
-def _refuse_bomb(size: int, packed_size: int) -> None:
+def _refuse_bomb(size: int, packed_size: int, members: int) -> None:
     ratio = size / packed_size
+    if members > MAX_GZIP_MEMBERS:
+        raise InputRejected(
+            "DECOMPRESSION_LIMIT",
+            f"The gzip file has more than {MAX_GZIP_MEMBERS:,} members. Pack it again in one piece.",
+        )
     if size > MAX_UNPACKED_BYTES or (size > _RATIO_MATTERS_FROM_BYTES and ratio > MAX_UNPACKED_RATIO):
         raise InputRejected(
             "DECOMPRESSION_LIMIT",
