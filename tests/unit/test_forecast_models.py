@@ -119,6 +119,12 @@ def test_the_band_is_the_average_of_the_bounds_that_are_known():
     assert found.band == Band([3.0] * 7, [1.5] * 7, [6.5] * 7)
 
 
+def test_a_member_below_zero_counts_as_nothing_in_the_median():
+    found = combined({"auto_ets": flat(-2, -3, -1), "window_average": flat(1, 0, 2)}, [])
+    assert found.models["auto_ets"] == [0.0] * 7
+    assert found.band == Band([0.5] * 7, [0.0] * 7, [0.5] * 7)
+
+
 def test_infinite_bounds_have_no_say():
     found = combined({"auto_ets": flat(3, -math.inf, math.inf), "window_average": flat(3, 2, 4)}, [])
     assert found.band == Band([3.0] * 7, [2.0] * 7, [4.0] * 7)

@@ -5,7 +5,6 @@ Every model is run by name, one at a time, so that one which fails is noted and 
 
 import datetime as dt
 import functools
-import importlib
 import math
 import statistics
 import warnings
@@ -74,19 +73,18 @@ def combined(members: Mapping[str, Band], notes: list[str]) -> SeriesForecast:
 
     A member whose bounds are not known has no say in the band.
     """
-    names = [name for name in MODEL_NAMES if name in members]
-    bands = [members[name] for name in names]
-    banded = [band for band in bands if band.has_bounds]
+    models = {name: settled(members[name]).yhat for name in MODEL_NAMES if name in members}
+    banded = [members[name] for name in models if members[name].has_bounds]
     unknown = [math.nan] * HORIZON_DAYS
     median = Band(
-        yhat=_by_day(statistics.median, [band.yhat for band in bands]),
+        yhat=_by_day(statistics.median, list(models.values())),
         lower=_by_day(statistics.fmean, [band.lower for band in banded]) or unknown,
         upper=_by_day(statistics.fmean, [band.upper for band in banded]) or unknown,
     )
     return SeriesForecast(
         settled(median),
-        method=f"median of {', '.join(names)}" if len(names) > 1 else names[0],
-        models={name: settled(members[name]).yhat for name in names},
+        method=f"median of {', '.join(models)}" if len(models) > 1 else next(iter(models)),
+        models=models,
         notes=notes,
     )
 
@@ -175,4 +173,7 @@ def _by_day(statistic: Callable[[list[float]], float], forecasts: list[Sequence[
 @functools.cache
 def _models() -> ModuleType:
     """Imported on first use: it takes seconds."""
-    return importlib.import_module("statsforecast.models")
+    import statsforecast.models
+
+    module: ModuleType = statsforecast.models
+    return module
