@@ -1,0 +1,46 @@
+"""The template as CloudFormation will see it, without AWS and without a network."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGED_POLICIES = {
+    "AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "AWSXRayDaemonWriteAccess": "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+    "AWSXrayWriteOnlyAccess": "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+}
+
+
+class ManagedPolicies:
+    """What SAM would ask IAM for."""
+
+    def load(self) -> dict[str, str]:
+        return MANAGED_POLICIES
+
+
+def transformed() -> dict[str, Any]:
+    """template.yaml after SAM's transform; code lies at a made-up place in S3, as after `sam package`."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = "s3://artifacts/code"
+    return transform(template, {}, ManagedPolicies())
+
+
+@pytest.fixture(scope="session")
+def source() -> dict[str, Any]:
+    """template.yaml as written."""
+    return yaml_parse((ROOT / "template.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def resources() -> dict[str, dict[str, Any]]:
+    """The stack's resources by logical id."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        return transformed()["Resources"]

@@ -1,0 +1,366 @@
+"""The template: who may do what, what starts a run, and that tables are the tables of the code."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from energy.schema import DATABASE, TABLES
+from tests.infra.conftest import MANAGED_POLICIES
+
+NASTY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nasty" / "expected.json"
+
+# What each state may write, and read beside what it writes; the bucket's keys, `*` as in IAM.
+WRITES = {
+    "ValidateFunction": {"processed/uploads/*", "quarantine/*"},
+    "AggregateFunction": {
+        f"processed/{area}/*" for area in ("readings", "appliances", "hourly", "profile", "daily", "documents")
+    },
+    "DetectAnomaliesFunction": {"anomalies/*"},
+    "ForecastProphetFunction": {"forecast/*"},
+    "ForecastStatsforecastFunction": {"forecast/*"},
+    "GenerateReportFunction": {"reports/site=*/pub=*/*"},
+    "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
+}
+READS = {
+    "ValidateFunction": {"raw/*", "manifests/*"},
+    "AggregateFunction": {"manifests/*", "processed/uploads/*"},
+    "DetectAnomaliesFunction": {"processed/hourly/*"},
+    "ForecastProphetFunction": {"processed/daily/*"},
+    "ForecastStatsforecastFunction": {"processed/daily/*"},
+    "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
+    "RefreshPartitionsFunction": {"processed/documents/*", "reports/*"},
+}
+# Services whose actions know no resource: log delivery and tracing.
+WITHOUT_RESOURCE = re.compile(r"(logs:(Create|Get|Update|Delete|List)LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+)")
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {name: entry["Properties"] for name, entry in resources.items() if entry["Type"] == kind}
+
+
+def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in role.get("Policies", [])
+        for statement in listed(policy["PolicyDocument"]["Statement"])
+    ]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    return listed(statement["Action"])
+
+
+def bucket_keys(statement: dict[str, Any]) -> set[str]:
+    """The patterns of keys in the lake that a statement is about."""
+    texts = [resource.get("Fn::Sub", "") for resource in listed(statement["Resource"]) if isinstance(resource, dict)]
+    return {text.removeprefix("${LakeBucket.Arn}/") for text in texts if text.startswith("${LakeBucket.Arn}/")}
+
+
+def keys_allowed(role: dict[str, Any], action: str) -> set[str]:
+    return {key for statement in statements(role) if action in actions(statement) for key in bucket_keys(statement)}
+
+
+def function_roles(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: resources[properties["Role"]["Fn::GetAtt"][0]]["Properties"]
+        for name, properties in of_type(resources, "AWS::Lambda::Function").items()
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ tables
+
+
+def test_glue_tables_are_the_tables_of_the_code(resources):
+    tables = {table["TableInput"]["Name"]: table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()}
+    assert set(tables) == set(TABLES)
+    assert len(tables) == 8
+
+    def described(columns):
+        return [(column["Name"], column["Type"], column["Comment"]) for column in columns]
+
+    for name, table in TABLES.items():
+        storage = tables[name]["StorageDescriptor"]
+        assert described(storage["Columns"]) == [(column.name, column.type, column.comment) for column in table.columns]
+        assert described(tables[name]["PartitionKeys"]) == [
+            (column.name, column.type, column.comment) for column in table.partition_keys
+        ]
+        assert storage["Location"] == {"Fn::Sub": f"s3://${{LakeBucket}}/{table.area}/"}
+        assert storage["SerdeInfo"]["SerializationLibrary"].endswith("ParquetHiveSerDe")
+        assert tables[name]["Description"] == table.row
+
+
+def test_the_database_is_called_what_queries_call_it(source):
+    assert source["Parameters"]["DatabaseName"]["Default"] == DATABASE
+
+
+# ------------------------------------------------------------------------------------------------------------- roles
+
+
+def test_every_function_writes_its_own_prefixes_and_nothing_else(resources):
+    assert {name: keys_allowed(role, "s3:PutObject") for name, role in function_roles(resources).items()} == WRITES
+
+
+def test_every_function_reads_what_its_state_needs_and_nothing_else(resources):
+    readable = {name: keys_allowed(role, "s3:GetObject") for name, role in function_roles(resources).items()}
+    own = {name: WRITES[name] - {"reports/site=*/latest.html"} for name in WRITES}
+    assert readable == {name: READS[name] | own[name] for name in READS}
+
+
+def test_no_role_of_the_stack_can_write_an_upload(resources):
+    """So that no result can ever start another run, however the rule may be edited."""
+    roles = of_type(resources, "AWS::IAM::Role")
+    assert len(roles) == 9
+    for name, role in roles.items():
+        for statement in statements(role):
+            if any(action.startswith("s3:") and not action.startswith(("s3:Get", "s3:List")) for action in actions(statement)):
+                keys = bucket_keys(statement)
+                assert keys, name
+                assert not any(fnmatchcase("raw/home/readings.csv", key) or key.startswith("raw") for key in keys), name
+
+
+def test_no_action_is_a_wildcard_and_resources_are_named(resources):
+    checked = 0
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        for statement in statements(role):
+            for action in actions(statement):
+                assert "*" not in action, name
+                if "*" in listed(statement["Resource"]):
+                    assert WITHOUT_RESOURCE.fullmatch(action), f"{name}: {action}"
+                checked += 1
+    assert checked >= 40
+
+
+def test_managed_policies_are_for_logs_and_traces_only(resources):
+    attached = {
+        arn for role in of_type(resources, "AWS::IAM::Role").values() for arn in role.get("ManagedPolicyArns", [])
+    }
+    assert attached <= set(MANAGED_POLICIES.values())
+
+
+def test_each_function_has_a_role_of_its_own(resources):
+    functions = of_type(resources, "AWS::Lambda::Function")
+    assert set(functions) == set(WRITES)
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 7
+
+
+def test_every_statement_gives_its_reason():
+    """A comment stands right above every statement that allows something."""
+    lines = (Path(__file__).resolve().parents[2] / "template.yaml").read_text().splitlines()
+    allowing = [number for number, line in enumerate(lines) if line.strip() == "Effect: Allow"]
+    allowing = [number for number in allowing if "- Sid:" in lines[number - 1]]
+    assert len(allowing) >= 25
+    for number in allowing:
+        assert lines[number - 2].strip().startswith("#"), f"line {number}"
+
+
+# -------------------------------------------------------------------------------------------------- what starts a run
+
+
+def starts_a_run(resources: dict[str, Any], key: str, size: int = 1, bucket: str = "lake", kind: str = "Object Created"):
+    pattern = json.loads(json.dumps(resources["UploadRule"]["Properties"]["EventPattern"]))
+    assert pattern["detail"]["bucket"]["name"] == [{"Ref": "LakeBucket"}]
+    pattern["detail"]["bucket"]["name"] = ["lake"]
+    event = {
+        "source": "aws.s3",
+        "detail-type": kind,
+        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": size}, "reason": "PutObject"},
+    }
+    return EventPattern("", pattern).matches_event(event)
+
+
+def test_every_key_of_the_catalogue_gets_its_verdict(resources):
+    if not NASTY.exists():
+        pytest.skip("the catalogue of nasty keys is not on this machine")
+    verdicts = json.loads(NASTY.read_text())["keys"]
+    assert len(verdicts) >= 18
+    empty = {"raw/", "raw/sub/", "raw/zero.csv"}
+    starts = {key: starts_a_run(resources, key, size=0 if key in empty else 100) for key in verdicts}
+    expected = {
+        key: not verdict.startswith(("skip", "never")) for key, verdict in verdicts.items()
+    }
+    # The long key stands for its length; it has no ending in the catalogue.
+    starts = {key: starts_a_run(resources, key[:1020] + ".csv") if len(key) > 1000 else run for key, run in starts.items()}
+    assert starts == expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["raw/x.csv", "raw/home/x.CSV", "raw/x.csv.gz", "raw/a/b/c.txt", "raw/x.tsv", "raw/x.xml", "raw/x.json", "raw/x.xlsx"],
+)
+def test_readings_and_what_people_take_for_readings_start_a_run(resources, key):
+    assert starts_a_run(resources, key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "raw/x.csv.tmp",
+        "raw/.DS_Store",
+        "raw/_SUCCESS",
+        "raw/home/",
+        "rawx/x.csv",
+        "x.csv",
+        "processed/raw/x.csv",
+        "processed/readings/site=home/month=2024-01/pub=a/readings.parquet",
+        "reports/site=home/pub=a/report.json",
+        "quarantine/site=home/run=a/rejected.csv",
+        "manifests/home.json",
+        "athena-results/a.csv",
+    ],
+)
+def test_nothing_else_starts_one(resources, key):
+    assert not starts_a_run(resources, key)
+
+
+def test_empty_objects_other_buckets_and_deletions_start_none(resources):
+    assert not starts_a_run(resources, "raw/x.csv", size=0)
+    assert not starts_a_run(resources, "raw/x.csv", bucket="another")
+    assert not starts_a_run(resources, "raw/x.csv", kind="Object Deleted")
+
+
+def test_an_event_that_cannot_be_delivered_is_kept(resources):
+    (target,) = resources["UploadRule"]["Properties"]["Targets"]
+    assert target["Arn"] == {"Ref": "Pipeline"}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+    for rule in ("UploadRule", "FailureRule"):
+        (target,) = resources[rule]["Properties"]["Targets"]
+        queue_id = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        queue = resources[queue_id]["Properties"]
+        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+        policies = of_type(resources, "AWS::SQS::QueuePolicy").values()
+        (policy,) = [policy for policy in policies if {"Ref": queue_id} in policy["Queues"]]
+        (allowed,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+        assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+
+
+def test_a_failed_execution_is_told_to_people(resources):
+    rule = resources["FailureRule"]["Properties"]
+    assert rule["EventPattern"]["detail"] == {
+        "stateMachineArn": [{"Ref": "Pipeline"}],
+        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": "Notifications"}]
+
+
+# ------------------------------------------------------------------------------------------------ the bucket and the rest
+
+
+def test_the_lake_is_kept_private_encrypted_and_versioned(resources):
+    bucket = resources["LakeBucket"]
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = bucket["Properties"]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert all(properties["PublicAccessBlockConfiguration"].values())
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+
+def test_no_lifecycle_rule_touches_uploads_or_current_results(resources):
+    rules = resources["LakeBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert len(rules) >= 7
+    for rule in rules:
+        expires = {name for name in rule if name.endswith(("Expiration", "ExpirationInDays"))}
+        if expires:
+            assert not rule["Prefix"].startswith("raw")
+            assert "raw/".find(rule["Prefix"]) != 0
+        if "ExpirationInDays" in rule:
+            assert rule["Prefix"] == "athena-results/"
+
+
+def test_buckets_queues_and_topics_refuse_unencrypted_connections(resources):
+    kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+    policies = [policy for kind in kinds for policy in of_type(resources, kind).values()]
+    assert len(policies) == 4
+    for policy in policies:
+        denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+        assert all(s["Principal"] == "*" for s in denied)
+
+
+def test_every_function_runs_python_3_13_with_the_core_layer_and_logs_that_end(resources):
+    for name, properties in of_type(resources, "AWS::Lambda::Function").items():
+        assert properties["Runtime"] == "python3.13", name
+        assert properties["Architectures"] == ["x86_64"], name
+        assert properties["Handler"] == "app.handler", name
+        assert properties["Layers"][0]["Ref"].startswith("CoreLayer"), name
+        logs = resources[properties["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert logs["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_only_the_functions_that_go_through_rows_carry_polars(resources):
+    carrying = {
+        name
+        for name, properties in of_type(resources, "AWS::Lambda::Function").items()
+        if any(layer["Ref"].startswith("PolarsLayer") for layer in properties["Layers"])
+    }
+    assert carrying == {"ValidateFunction", "AggregateFunction", "DetectAnomaliesFunction"}
+
+
+def test_the_state_machine_is_redrivable_traced_and_logged_without_data(resources):
+    machine = resources["Pipeline"]["Properties"]
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+def test_queries_cannot_send_their_results_elsewhere_or_scan_without_limit(resources):
+    configuration = resources["WorkGroup"]["Properties"]["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == {"Ref": "QueryScanLimitBytes"}
+    assert configuration["ResultConfiguration"]["OutputLocation"] == {"Fn::Sub": "s3://${LakeBucket}/athena-results/"}
+
+
+def test_every_parameter_is_described_grouped_and_bounded(source):
+    parameters = source["Parameters"]
+    groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
+    for name, parameter in parameters.items():
+        assert parameter["Description"].endswith("."), name
+        assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter), name
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        ("SiteTimezone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"], ["", "Europe/", "a b", "../x"]),
+        ("NotificationEmail", ["", "someone@example.org"], ["someone", "a@b", "a b@c.de"]),
+        ("DatabaseName", ["energy_db", "e"], ["Energy", "1db", "energy-db"]),
+    ],
+)
+def test_patterns_admit_what_is_right_and_refuse_the_rest(source, parameter, good, bad):
+    pattern = re.compile(source["Parameters"][parameter]["AllowedPattern"])
+    assert all(pattern.fullmatch(value) for value in good)
+    assert not any(pattern.fullmatch(value) for value in bad)
+
+
+def test_outputs_say_how_to_go_on(source):
+    assert set(source["Outputs"]) == {
+        "BucketName",
+        "UploadCommand",
+        "StateMachineArn",
+        "ConsoleUrl",
+        "TopicArn",
+        "WorkGroup",
+        "DatabaseName",
+    }
+    assert all(output["Description"] for output in source["Outputs"].values())
+
+
+def test_settings_of_the_code_are_set_by_the_template(source):
+    from energy.settings import Settings
+
+    variables = set(source["Globals"]["Function"]["Environment"]["Variables"])
+    assert {name.upper() for name in Settings.model_fields} <= variables
