@@ -15,9 +15,12 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 MAX_TABLE_ROWS = 200
+
+_ANY_WIDTH = 10_000
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -46,7 +49,24 @@ def safe(text: str, keep: str = "") -> str:
 
 
 def print_table(answer: Answer, console: "Console") -> None:
-    """At most 200 rows; a note says where there are more."""
+    """At most 200 rows; a note says where there are more. What is too wide for the terminal is one block a row."""
+    from rich.measure import Measurement
+
+    table = _table(answer)
+    width = Measurement.get(console, console.options.update(max_width=_ANY_WIDTH), table)
+    if not console.is_terminal:
+        console.width = max(console.width, width.maximum)
+    if width.minimum <= console.width:
+        console.print(table)
+    else:
+        _print_blocks(answer, console)
+    if len(answer.rows) > MAX_TABLE_ROWS:
+        console.print(f"The first {MAX_TABLE_ROWS} rows. All of them: --format csv or --format json.", style="yellow")
+    elif not answer.rows:
+        console.print("No rows.", style="dim")
+
+
+def _table(answer: Answer) -> "Table":
     from rich import box
     from rich.table import Table
 
@@ -56,11 +76,19 @@ def print_table(answer: Answer, console: "Console") -> None:
         table.add_column(safe(name), justify="right" if numeric else "left", no_wrap=numeric)
     for row in answer.rows[:MAX_TABLE_ROWS]:
         table.add_row(*(_cell(value) for value in row))
-    console.print(table)
-    if len(answer.rows) > MAX_TABLE_ROWS:
-        console.print(f"The first {MAX_TABLE_ROWS} rows. All of them: --format csv or --format json.", style="yellow")
-    elif not answer.rows:
-        console.print("No rows.", style="dim")
+    return table
+
+
+def _print_blocks(answer: Answer, console: "Console") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    for number, row in enumerate(answer.rows[:MAX_TABLE_ROWS], start=1):
+        console.rule(f"row {number}", align="left", style="dim")
+        block = Table.grid(padding=(0, 2))
+        for name, value in zip(answer.columns, row, strict=True):
+            block.add_row(Text(safe(name), style="bold"), _cell(value))
+        console.print(block)
 
 
 def to_csv(answer: Answer) -> str:

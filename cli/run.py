@@ -46,7 +46,7 @@ def run(
         with progress.waiting(console, "Starting the local AWS"):
             aws = _started(stack, lake, built, timezone)
         succeeded = [_through(aws, file, _key(site, file), console) for file in files]
-    _show_published(lake, site, [_key(site, file) for file in files], console)
+    _show_published(lake, site, console)
     if not all(succeeded):
         raise typer.Exit(1)
 
@@ -89,7 +89,7 @@ def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> bool:
     """Uploads one file and follows its execution to the end; whether it succeeded."""
     from rich.text import Text
 
-    from cli import progress
+    from cli import progress, summary
 
     console.print(Text.assemble("\n", (safe(str(file)), "bold"), f" → s3://{aws.bucket}/{safe(key)}"), soft_wrap=True)
     arn = aws.upload(file, key)
@@ -102,6 +102,8 @@ def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> bool:
         _explain(aws, key, done, console)
     elif (done.output or {}).get("already_published"):
         console.print("This file is published already: nothing changed.")
+    elif aws.lake is not None:
+        summary.show_set_apart(aws.lake, layout.site_of_key(key), key, console)
     return done.status == "SUCCEEDED"
 
 
@@ -120,7 +122,7 @@ def _explain(aws: "LocalAws", key: str, done: "Execution", console: "Console") -
         console.print(f"Details: {aws.lake.path_of(problems).resolve()}", soft_wrap=True, highlight=False)
 
 
-def _show_published(lake: Path, site: str, keys: Sequence[str], console: "Console") -> None:
+def _show_published(lake: Path, site: str, console: "Console") -> None:
     from cli import summary
     from local.lake_folder import LakeFolder
 
@@ -130,5 +132,3 @@ def _show_published(lake: Path, site: str, keys: Sequence[str], console: "Consol
         console.print(f"Nothing is published for the site {site}.", highlight=False)
         return
     summary.show(folder, site, manifest, console)
-    for key in keys:
-        summary.rejected_rows(folder, key, manifest, console)

@@ -44,33 +44,32 @@ def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) 
         Text.assemble((site, "bold"), f"  {readings:,} readings, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
     )
     console.print(_appliances(appliances, by_appliance))
-    console.print(_forecast(forecast) if forecast else Text("No forecast: see the report for the reasons.", "yellow"))
+    if forecast:
+        console.print(_forecast(forecast))
     hours = sum(by_appliance.values())
     console.print(f"Anomalies: {hours:,} unusual hour{'' if hours == 1 else 's'}", highlight=False)
+    method = f"{forecast[0][5]}" if forecast else "none; the report says why"
+    console.print(f"Forecast:  {safe(method)}", soft_wrap=True, highlight=False, markup=False)
     if manifest.report:
         console.print(
-            Text.assemble("Report: ", (str(folder.path_of(manifest.report.html_key).resolve()), "bold cyan")),
+            Text.assemble("Report:    ", (str(folder.path_of(manifest.report.html_key).resolve()), "bold cyan")),
             soft_wrap=True,
         )
 
 
-def rejected_rows(folder: "LakeFolder", key: str, manifest: Manifest, console: Console) -> None:
-    """Says how many rows of an upload were set apart, and where they are."""
-    entry = manifest.uploads.get(key)
+def show_set_apart(folder: "LakeFolder", site: str, key: str, console: Console) -> None:
+    """Says how many rows of a published upload were set apart, and where they are."""
+    manifest = published(folder, site)
+    entry = manifest.uploads.get(key) if manifest else None
     if entry is None:
         return
-    if entry.rows.duplicates:
-        console.print(f"{entry.rows.duplicates:,} rows repeat a reading of the file.", highlight=False)
-    if entry.rows.rejected:
-        rejected = lake.quarantine_key(manifest.site, entry.upload.run_id, "rejected.csv")
-        console.print(
-            Text(
-                f"{entry.rows.rejected:,} of {entry.rows.read:,} rows were rejected; each with line and reason: "
-                f"{folder.path_of(rejected).resolve()}",
-                style="yellow",
-            ),
-            soft_wrap=True,
-        )
+    read, rejected, duplicates = entry.rows.read, entry.rows.rejected, entry.rows.duplicates
+    if duplicates:
+        console.print(f"{duplicates:,} of {read:,} rows repeat another one; they count once.", highlight=False)
+    if rejected:
+        rows = folder.path_of(lake.quarantine_key(site, entry.upload.run_id, "rejected.csv")).resolve()
+        sentence = f"{rejected:,} of {read:,} rows were rejected; each with its line and reason: {rows}"
+        console.print(Text(sentence, style="yellow"), soft_wrap=True)
 
 
 def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table:
@@ -87,12 +86,10 @@ def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table
 
 
 def _forecast(rows: list[tuple[Any, ...]]) -> Table:
-    *_, level, method = rows[0]
+    level = rows[0][4]
     table = _table("Forecast", "kWh", f"{level:.0%} band")
     for ds, yhat, lower, upper, *_ in rows:
         table.add_row(f"{ds:%a %Y-%m-%d}", f"{yhat:,.1f}", f"{lower:,.1f} to {upper:,.1f}")
-    table.caption = Text(f"by {safe(method)}", style="dim", justify="left")
-    table.caption_justify = "left"
     return table
 
 

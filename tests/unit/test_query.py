@@ -359,3 +359,24 @@ def test_appliance_names_cannot_steer_the_terminal() -> None:
     assert "\x07" not in text
     assert "\u202e" not in text
     assert "[red]Kühlschrank[/red]" in text
+
+
+WIDE = Answer([f"a_rather_long_column_{number}" for number in range(8)], [tuple(range(8)), (1.5, *range(7))])
+
+
+def test_a_wide_answer_is_never_cut_in_a_pipe() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    output.print_table(WIDE, console)
+
+    header = console.file.getvalue().splitlines()[1]
+    assert header.split() == WIDE.columns
+
+
+def test_a_wide_answer_is_one_block_a_row_in_a_terminal() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    output.print_table(WIDE, console)
+
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines[1] == "a_rather_long_column_0  0"
+    assert lines[10] == "a_rather_long_column_0  1.500"
+    assert len(lines) == 2 * (1 + 8)
