@@ -41,7 +41,7 @@ _PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
     (r"dish ?washer|dish washing", "dishwasher"),
     (r"washer dryer|washer and dryer|washing machine dryer", "washer_dryer"),
     (r"washing machine|clothes washer|laundry|washer|wash", "washing_machine"),
-    (r"(clothes |tumble )?dr[iy]er", "dryer"),
+    (r"(?<!hair )(?<!hand )dr[iy]er", "dryer"),
     (r"(hot )?water (heater|heating|tank)|hot water|immersion( heater)?|boiler|geyser", "water_heater"),
     (r"(electric )?shower", "shower"),
     (r"air ?con(ditioner|ditioning|d)?|ac\d*|a c|hvac|cooling|cooler", "air_conditioner"),

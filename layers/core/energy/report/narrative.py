@@ -115,7 +115,9 @@ def _problems_of(text: str, sheet: FactSheet, appliance: str | None) -> Iterator
             yield f"fact {fact} is not known"
         elif appliance and owner and owner[1] != appliance:
             yield f"fact {fact} is not about {appliance}"
-    rest = unicodedata.normalize("NFKC", PLACEHOLDER.sub("", text))
+    outside = PLACEHOLDER.sub("", text)
+    # As written and as read: a Roman numeral is a number before, a full-width digit or a fraction after.
+    rest = f"{outside} {unicodedata.normalize('NFKC', outside)}"
     if any(unicodedata.category(char)[0] == "N" for char in rest) or _NUMBER_WORDS.search(rest):
         yield f"a number outside a placeholder in {text!r}"
     if "{" in rest or "}" in rest or "%" in rest:

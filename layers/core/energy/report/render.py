@@ -139,13 +139,15 @@ def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
     """Headline figures: label, figure, and what it refers to."""
     facts = sheet.facts
     cards = [
-        ("Total", facts["site.total_kwh"].text, f"over {facts['site.days'].text} days"),
-        ("A complete day", facts["site.day_kwh"].text, f"on average of {facts['site.complete_days'].text}"),
+        ("Total", facts["site.total_kwh"].text, f"days: {facts['site.days'].text}"),
+        ("A complete day", facts["site.day_kwh"].text, f"on average of {facts['site.complete_days'].text}")
+        if sheet.known("site.day_kwh")
+        else ("A day, read in part", facts["site.read_day_kwh"].text, f"on average of {facts['site.read_days'].text}"),
         ("Busiest hour", facts["site.peak_hour"].text, "on an average day"),
         ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
     ]
     if "F.total_kwh" in facts:
-        cards.append(("Days ahead", facts["F.total_kwh"].text, f"over {facts['F.days'].text} days"))
+        cards.append(("Days ahead", facts["F.total_kwh"].text, f"days: {facts['F.days'].text}"))
     else:
         cards.append(("Days ahead", "no forecast", "reasons below"))
     return cards

@@ -95,6 +95,8 @@ def _add_days(facts: Collector, days: list[DayTotal]) -> None:
     complete = [day for day in days if day.complete]
     facts.add("site.complete_days", len(complete), "count", _READINGS)
     facts.kwh("site.day_kwh", _mean([day.kwh for day in complete]), _READINGS)
+    facts.add("site.read_days", len(days), "count", _READINGS)
+    facts.kwh("site.read_day_kwh", _mean([day.kwh for day in days]), _READINGS)
     workdays = [day.kwh for day in complete if day.date.weekday() < FIRST_WEEKEND_DAY]
     weekend = [day.kwh for day in complete if day.date.weekday() >= FIRST_WEEKEND_DAY]
     enough = len(workdays) >= 5 and len(weekend) >= 2

@@ -1,0 +1,168 @@
+"""What the fact sheet says about a home whose figures can be checked by head."""
+
+import datetime as dt
+
+import pytest
+import report_home as home
+
+from energy.report.appliances import classify, display_name
+from energy.report.facts import format_value
+from energy.report.sheet import fact_sheet
+
+
+def sheet_of(readings, anomalies=None, forecast=None, **request):
+    return fact_sheet(
+        home.request(with_forecast=forecast is not None, **request), readings, anomalies or home.anomalies(), forecast
+    )
+
+
+def texts(sheet, *ids):
+    return [sheet.facts[fact].text for fact in ids]
+
+
+def test_site_and_appliances():
+    sheet = sheet_of(home.home(), home.anomalies(home.anomaly()))
+    assert texts(sheet, "site.total_kwh", "site.days", "site.peak_hour") == ["320.0 kWh", "28", "19:00\u201320:00"]
+    assert texts(sheet, "A1.name", "A1.kwh", "A1.share", "A1.kind") == ["Heater", "200.0 kWh", "62.5 %", "heater"]
+    assert texts(sheet, "A1.anomalies", "A2.anomalies", "AN1.z") == ["1", "0", "4.0"]
+
+
+def test_weekends_against_workdays_and_this_week_against_the_last():
+    sheet = sheet_of(home.home())
+    assert texts(sheet, "week.workday_kwh", "week.weekend_kwh", "week.change") == ["10.0 kWh", "15.0 kWh", "50 %"]
+    assert sheet.facts["week.change_direction"].value == "more"
+    assert texts(sheet, "trend.recent_kwh", "trend.before_kwh") == ["80.0 kWh", "80.0 kWh"]
+    assert sheet.facts["trend.change_direction"].value == "about as much"
+    assert texts(sheet, "trend.first", "trend.last") == ["23 Mar 2026", "29 Mar 2026"]
+
+
+def test_trend_leaves_days_read_in_part_out():
+    sheet = sheet_of(
+        home.readings(
+            [home.appliance("A", 30.0, 1.0)], [1.0] * 7 + [9.0] + [2.0] * 7, complete=[True] * 7 + [False] + [True] * 7
+        )
+    )
+    assert texts(sheet, "trend.recent_kwh", "trend.before_kwh", "trend.change") == ["14.0 kWh", "7.0 kWh", "100 %"]
+
+
+def test_always_on_is_the_quietest_night_hour_without_what_runs_at_night_by_choice():
+    # Heater 200 / 28 / 24 + other 40 / 28 / 24 = 0.357 kW; of 320 / 28 = 11.43 kWh a day that is 8.571 / 11.43.
+    sheet = sheet_of(home.home())
+    assert texts(sheet, "site.base_kw", "site.base_share") == ["0.36 kW", "75 %"]
+
+
+def test_always_on_is_not_known_from_a_few_nights():
+    sheet = sheet_of(home.readings([home.appliance("Router", 6.0, 1.0, days=6)], [1.0] * 6))
+    assert sheet.facts["site.base_kw"].value is None
+
+
+def test_evening_share():
+    # Three evening hours: 3 x 0.357 kWh of heater and other, and all 80 / 28 kWh of the dishwasher; of 11.43 kWh.
+    sheet = sheet_of(home.home())
+    assert sheet.facts["site.peak_share"].value == pytest.approx(0.34375)
+    assert sheet.facts["A2.peak_share"].value == pytest.approx(1.0)
+
+
+def test_daily_readings_tell_nothing_about_hours():
+    sheet = sheet_of(home.readings([home.appliance("Heater", 280.0, 1.0, interval_minutes=1440.0)], [10.0] * 28))
+    unknown = ["site.peak_hour", "site.peak_share", "site.base_kw", "A1.peak_hour", "A1.peak_share", "A1.peak_power_kw"]
+    assert [fact for fact in unknown if sheet.facts[fact].value is not None] == []
+    assert "week" not in sheet.tables
+    assert "profiles" not in sheet.tables
+
+
+def test_heating_is_not_scaled_to_a_year_before_a_season_was_read():
+    short = sheet_of(home.readings([home.appliance("Heater", 890.0, 1.0, days=89)], [10.0] * 89))
+    assert short.facts["A1.year_kwh"].value is None
+    season = sheet_of(home.readings([home.appliance("Heater", 900.0, 1.0, days=90)], [10.0] * 90))
+    assert season.facts["A1.year_kwh"].text == "3,650 kWh"
+    fridge = sheet_of(home.readings([home.appliance("Fridge", 14.0, 1.0, days=7)], [2.0] * 7))
+    assert fridge.facts["A1.year_kwh"].text == "730 kWh"
+
+
+def test_forecast_facts():
+    sheet = sheet_of(home.home(), forecast=home.forecast())
+    assert texts(sheet, "F.total_kwh", "F.level", "F.first", "F.last") == [
+        "98.0 kWh",
+        "80 %",
+        "30 Mar 2026",
+        "5 Apr 2026",
+    ]
+    assert texts(sheet, "F.highest_day", "F.highest_kwh", "F.highest_lower", "F.highest_upper") == [
+        "5 Apr 2026",
+        "17.0 kWh",
+        "14.0 kWh",
+        "20.0 kWh",
+    ]
+    # 98 kWh against 80 kWh in the last week.
+    assert [sheet.facts["F.change"].value, sheet.facts["F.change_direction"].value] == [pytest.approx(0.225), "more"]
+
+
+def test_nothing_used_has_no_shares():
+    sheet = sheet_of(home.readings([home.appliance("Heater", 0.0, None, max_kwh=0.0)], [0.0] * 28))
+    unknown = ["A1.share", "site.peak_hour", "site.peak_share", "site.top_share", "week.change", "save.behaviour_high"]
+    assert [fact for fact in unknown if sheet.facts[fact].value is not None] == []
+    assert sheet.recommendations == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("AC", "air_conditioner"),
+        ("Air Conditioner 2", "air_conditioner"),
+        ("Vacuum", "unknown"),
+        ("Refrigerator", "refrigerator"),
+        ("fridge-freezer", "refrigerator"),
+        ("Heater", "heater"),
+        ("Water Heater", "water_heater"),
+        ("Washing Machine", "washing_machine"),
+        ("WashingMachine", "washing_machine"),
+        ("washing_machine_1", "washing_machine"),
+        ("Washer Dryer", "washer_dryer"),
+        ("Tumble Dryer", "dryer"),
+        ("Hair dryer", "unknown"),
+        ("Dishwasher", "dishwasher"),
+        ("Other", "remainder"),
+        ("Bathroom heater", "heater"),
+        ("Steve", "unknown"),
+        ("EV charger", "ev_charger"),
+        ("Space ship", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_kind_by_name(name, kind):
+    assert classify(name) == kind
+
+
+def test_a_shown_name_is_one_short_visible_line():
+    assert display_name("AC\u202eevil\nline\u200b two") == "AC evil line two"
+    assert display_name("x" * 200) == "x" * 47 + "…"
+    assert display_name("\u0000 \u2028") == "(no name)"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "dp", "text"),
+    [
+        (1234567.89, "kwh", 1, "1,234,567.9 kWh"),
+        (0.0, "kwh", 1, "0.0 kWh"),
+        (-0.001, "kwh", 1, "0.0 kWh"),
+        (-2.5, "kwh", 1, "-2.5 kWh"),
+        (0.735, "share", 1, "73.5 %"),
+        (23, "hour", 0, "23:00\u201300:00"),
+        (0, "weekday", 0, "Monday"),
+        (2.04, "sigma", 0, "2.0"),
+        ("2026-03-02", "date", 0, "2 Mar 2026"),
+        ("2026-03-02T18:00:00", "datetime", 0, "Mon 2 Mar 2026 18:00"),
+        (None, "kwh", 1, "not known"),
+    ],
+)
+def test_formats(value, unit, dp, text):
+    assert format_value(value, unit, dp) == text
+
+
+def test_last_day_shown_is_the_last_day_read():
+    sheet = sheet_of(home.readings([home.appliance("A", 100.0, 1.0, days=100)], [1.0] * 100))
+    rows = sheet.tables["days"].rows
+    assert len(rows) == 56
+    assert rows[-1][0] == (home.FIRST + dt.timedelta(days=99)).isoformat()
+    assert sheet.tables["days"].notes == ["The last 56 of 100 days."]

@@ -1,0 +1,313 @@
+"""The page, the Markdown and the JSON: same figures, nothing injected, same bytes."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import report_home as home
+
+from energy.report import render, rules
+from energy.report.charts import charts
+from energy.report.narrative import checked
+from energy.report.sheet import fact_sheet
+
+ROOT = Path(__file__).resolve().parents[2]
+VOID = {"meta", "br", "img", "input", "link", "hr"}
+NUMBER = re.compile(r"\d[\d,.:\u2013-]*\d|\d")
+HOSTILE = [
+    '<script>alert(1)</script><img src=x onerror="alert(2)">',
+    "</title></svg></table><b>bold",
+    '" onmouseover="alert(3)" x="{{site.total_kwh}}{% raw %}',
+    "| cell | [link](https://evil.example) `code` ![i](x) **b** www.evil.example a@evil.example",
+    "- item\n# heading\n\n<i>x</i> &lt;u&gt; $x$ ~~s~~ \u202e",
+    "1. list",
+    "=cmd|' /C calc'!A0",
+    "very long name " * 40,
+]
+
+
+class Page(HTMLParser):
+    """Elements and visible text of a page; complains where tags do not match."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.attributes, self.words = Counter(), [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "svg"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def parsed(page):
+    parser = Page()
+    parser.feed(page.decode())
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def report_of(readings, anomalies=None, forecast=None, **request):
+    sheet = fact_sheet(
+        home.request(with_forecast=forecast is not None, **request), readings, anomalies or home.anomalies(), forecast
+    )
+    narrative = checked(rules.write_text(sheet), sheet)
+    return (
+        sheet,
+        render.html(sheet, narrative),
+        render.markdown(sheet, narrative),
+        render.json_document(sheet, narrative),
+    )
+
+
+def plain(markdown):
+    """Markdown as read: without link targets and escapes."""
+    without_targets = re.sub(r"(?<!\\)\]\(https?://[^)\s]+\)", "]", markdown.decode())
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", without_targets)
+
+
+SHEET, HTML, MARKDOWN, JSON = report_of(
+    home.home(), home.anomalies(home.anomaly()), home.forecast(), warnings=["70 rows had a negative value"]
+)
+
+
+def shown_by_facts(sheet):
+    """Every text that a fact, a cell of a table or an earlier step's sentence may show."""
+    allowed = [fact.text for fact in sheet.facts.values()]
+    for table in sheet.tables.values():
+        allowed += [column.title for column in table.columns] + list(table.notes)
+        for row in table.rows:
+            allowed += table.cells(row)
+    return [*allowed, *sheet.warnings, *sheet.forecast_notes]
+
+
+@pytest.mark.parametrize("text", [parsed(HTML).text, plain(MARKDOWN)], ids=["html", "markdown"])
+def test_every_number_in_the_report_comes_from_a_fact(text):
+    allowed = {number for line in shown_by_facts(SHEET) for number in NUMBER.findall(line)}
+    text = re.sub(r"(?m)^\d\. ", "", text)  # Markdown's own list numbers
+    numbers = NUMBER.findall(text)
+    assert len(numbers) > 300
+    assert [number for number in numbers if number.rstrip(".,:") not in {one.rstrip(".,:") for one in allowed}] == []
+
+
+def test_json_markdown_and_html_say_the_same():
+    document = json.loads(JSON)
+    page, text = parsed(HTML).text, " ".join(plain(MARKDOWN).split())
+    sentences = [
+        *(
+            one
+            for section in ("summary", "behaviour", "peak", "unusual", "forecast")
+            for one in document["text"][section]
+        ),
+        *(action["text"] for action in document["text"]["actions"]),
+        *(finding["text"] for finding in document["text"]["findings"]),
+        *document["text"]["potential"],
+    ]
+    assert len(sentences) > 20
+    for sentence in sentences:
+        assert sentence in page
+        assert sentence in text
+    for table in SHEET.tables.values():
+        for row in table.rows:
+            for cell in table.cells(row):
+                assert " ".join(cell.split()) in page
+                assert " ".join(cell.split()) in text
+
+
+def test_json_carries_facts_texts_and_provenance():
+    document = json.loads(JSON)
+    assert document["facts"]["A1.share"] == {
+        "value": 0.625,
+        "unit": "share",
+        "dp": 1,
+        "source": "readings summary",
+        "text": "62.5 %",
+    }
+    rows = {name: document["facts"][f"rows.{name}"]["value"] for name in ("read", "accepted", "rejected", "duplicates")}
+    assert rows == {"read": 2100, "accepted": 2016, "rejected": 70, "duplicates": 14}
+    assert document["provenance"]["run.upload"] == "raw/readings.csv"
+    assert document["provenance"]["provider"] == "rules"
+    assert document["provenance"]["warnings"] == ["70 rows had a negative value"]
+    assert "{{site.total_kwh}}" in document["written"]["summary"][0]
+
+
+def test_the_page_is_self_contained():
+    page = parsed(HTML)
+    assert page.elements["script"] == 0
+    assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.attributes
+    assert not [
+        value for _, name, value in page.attributes if name in {"src", "srcset", "action"} or name.startswith("on")
+    ]
+    links = [value for tag, name, value in page.attributes if tag == "a" and name == "href"]
+    assert links
+    assert all(link.startswith(("https://", "http://")) for link in links)
+    assert "url(http" not in HTML.decode()
+    assert len(HTML) < 1_000_000
+
+
+def test_every_chart_has_a_title_a_description_and_its_figures():
+    drawn = charts(SHEET)
+    assert list(drawn) == ["appliances", "days", "week", "profiles"]
+    for name, chart in drawn.items():
+        assert f'role="img" aria-labelledby="{name}-title {name}-desc"' in chart.svg
+        assert re.search(rf'<title id="{name}-title">.+?</title><desc id="{name}-desc">.+?</desc>', chart.svg)
+        figure = HTML.decode().split(f'id="chart-{name}"')[1].split("</figure>")[0]
+        assert "<details>" in figure
+        assert figure.count("<tr>") == len(SHEET.tables[name].rows) + 1
+    ids = [value for _, name, value in parsed(HTML).attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_forecast_day_and_bound_is_in_the_table():
+    rows = [SHEET.tables["forecast"].cells(row) for row in SHEET.tables["forecast"].rows]
+    assert rows[0] == ["30 Mar 2026", "11.0", "8.0", "14.0"]
+    assert rows[-1] == ["5 Apr 2026", "17.0", "14.0", "20.0"]
+
+
+def test_same_input_same_bytes_even_in_another_process():
+    again = report_of(
+        home.home(), home.anomalies(home.anomaly()), home.forecast(), warnings=["70 rows had a negative value"]
+    )
+    assert again[1:] == (HTML, MARKDOWN, JSON)
+    script = """
+import sys
+sys.path[:0] = ["layers/core", "tests/unit"]
+import hashlib, report_home as home
+from energy.report import render, rules, sheet
+facts = sheet.fact_sheet(home.request(), home.home(), home.anomalies(home.anomaly()), home.forecast())
+print(hashlib.sha256(render.html(facts, rules.write_text(facts))).hexdigest())
+"""
+    runs = {
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(runs) == 1
+
+
+def test_hostile_names_add_no_element_and_no_attribute():
+    def with_names(names):
+        appliances = [home.appliance(name, 35.0, 1 / len(names)) for name in names]
+        rows = [home.anomaly(name, hour) for hour, name in enumerate(names)]
+        return report_of(
+            home.readings(appliances, [10.0] * 28),
+            home.anomalies(*rows, skipped={names[0]: names[1]}),
+            home.forecast(names=names),
+            warnings=names,
+            notes=names,
+            key=f"raw/{names[0]}.csv",
+        )
+
+    _, tame_html, tame_markdown, _ = with_names([f"thing {letter}" for letter in "abcdefgh"])
+    _, html, markdown, document = with_names(HOSTILE)
+    tame, page = parsed(tame_html), parsed(html)
+    assert page.elements == tame.elements
+    assert Counter((tag, name) for tag, name, _ in page.attributes) == Counter(
+        (tag, name) for tag, name, _ in tame.attributes
+    )
+    assert "<script>alert(1)</script>" in page.text
+    assert json.loads(document)["facts"]["A1.name"]["value"].startswith("<script>")
+
+    text = markdown.decode()
+    assert not re.search(r"(?<!\\)<", text)
+    assert "](https://evil" not in text
+    assert len(text.splitlines()) == len(tame_markdown.decode().splitlines())
+    pipes = [len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")]
+    assert pipes == [
+        len(re.findall(r"\|", line)) for line in tame_markdown.decode().splitlines() if line.startswith("|")
+    ]
+    assert len(re.findall(r"(?m)^#+ ", text)) == len(re.findall(r"(?m)^#+ ", tame_markdown.decode()))
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a_b*c", r"a\_b\*c"),
+        ("# no heading", r"\# no heading"),
+        ("- no item", r"\- no item"),
+        ("1. no list", r"1\. no list"),
+        ("12.5 kWh", "12.5 kWh"),
+        ("https://x.example", r"https\://x.example"),
+        ("www.x.example", r"www\.x.example"),
+        ("a|b", r"a\|b"),
+        ("two\nlines", "two lines"),
+        ("18:00", "18:00"),
+    ],
+)
+def test_markdown_escapes(text, escaped):
+    assert render.escape_markdown(text) == escaped
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "", "data:text/html,x", 'https://a"onclick=', "https://a)b", "//a"]
+)
+def test_only_plain_web_addresses_become_links(url):
+    assert render.safe_url(url) is None
+
+
+@pytest.mark.parametrize(
+    ("readings", "anomalies", "has", "has_not"),
+    [
+        (
+            home.readings([home.appliance("Heater", 10.0, 1.0, days=1)], [10.0]),
+            home.anomalies(),
+            "10.0 kWh",
+            "chart-none",
+        ),
+        (
+            home.readings([home.appliance("Heater", 10.0, 1.0, days=1)], [10.0], complete=[False]),
+            home.anomalies(),
+            "A day, read in part",
+            "A complete day takes",
+        ),
+        (
+            home.readings([home.appliance("Heater", 0.0, None, max_kwh=0.0)], [0.0] * 28),
+            home.anomalies(),
+            "No energy was used",
+            "chart-appliances",
+        ),
+        (
+            home.readings([home.appliance("Heater", 280.0, 1.0, interval_minutes=1440.0)], [10.0] * 28),
+            home.anomalies(hours_judged=0, skipped={"Heater": "its readings are not hourly"}),
+            "its readings are not hourly",
+            "chart-week",
+        ),
+        (home.home(), home.anomalies(), "None of the 2,016 appliance hours judged stood out", "AN1"),
+    ],
+    ids=["one day", "no complete day", "nothing used", "daily readings", "no anomalies"],
+)
+def test_thin_homes_still_get_a_report(readings, anomalies, has, has_not):
+    _, html, markdown, document = report_of(readings, anomalies, notes=["Prophet needs 14 complete days"])
+    parsed(html)
+    assert has in html.decode()
+    assert has_not not in html.decode()
+    for form in (html, markdown, document):
+        assert "Prophet needs 14 complete days" in form.decode()
+        assert "nan" not in re.findall(r"\b\w+\b", form.decode().lower())
+
+
+def test_a_reader_can_pass_on_the_text_to_another_writer():
+    """The seam: any function from a fact sheet to a narrative can write, and is checked all the same."""
+    sheet = SHEET
+    narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": ["It used {{A1.kwh}}."]})
+    assert "It used 200.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
