@@ -1,6 +1,7 @@
 """The readings of a site to its tables: per appliance, by hour, by hour of day, by day.
 
-Every sum runs over readings in one order (appliance, then instant), so the order of uploads and rows never shows.
+Every sum runs over readings in one order (appliance, then instant), so the order of uploads and rows never shows. And
+every sum is of a list per group: polars' own sum of a group is split by the number of cores, which changes last digits.
 """
 
 import datetime as dt
@@ -52,8 +53,10 @@ def hourly_table(ordered: pl.DataFrame) -> pl.DataFrame:
     """
     hour = pl.col("timestamp").dt.truncate("1h")
     buckets = ordered.with_columns(timestamp=hour, timestamp_utc=pl.col("timestamp_utc") - (pl.col("timestamp") - hour))
-    return buckets.group_by("appliance", "timestamp_utc", "timestamp", maintain_order=True).agg(
-        pl.col("kwh").sum(), pl.len().cast(pl.Int64).alias("readings")
+    return (
+        buckets.group_by("appliance", "timestamp_utc", "timestamp", maintain_order=True)
+        .agg(pl.col("kwh"), pl.len().cast(pl.Int64).alias("readings"))
+        .with_columns(pl.col("kwh").list.sum())
     )
 
 
@@ -62,8 +65,8 @@ def profile_table(hourly: pl.DataFrame) -> pl.DataFrame:
     return (
         hourly.with_columns(hour=pl.col("timestamp").dt.hour().cast(pl.Int32), date=pl.col("timestamp").dt.date())
         .group_by("appliance", "hour", maintain_order=True)
-        .agg(pl.col("kwh").sum(), pl.col("date").n_unique().cast(pl.Int64).alias("days"))
-        .select("appliance", "hour", mean_kwh=pl.col("kwh") / pl.col("days"), days="days")
+        .agg(pl.col("kwh"), pl.col("date").n_unique().cast(pl.Int64).alias("days"))
+        .select("appliance", "hour", mean_kwh=pl.col("kwh").list.sum() / pl.col("days"), days="days")
         .sort("appliance", "hour")
     )
 
@@ -80,16 +83,19 @@ def peak_hours(profile: pl.DataFrame) -> pl.DataFrame:
 
 def appliance_table(ordered: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:
     """Statistics of each appliance's readings over the whole history."""
-    kwh = pl.col("kwh")
-    stats = ordered.group_by("appliance", maintain_order=True).agg(
-        kwh.sum().alias("total_kwh"),
-        kwh.mean().alias("avg_kwh"),
-        kwh.std(ddof=1).alias("std_kwh"),
-        kwh.min().alias("min_kwh"),
-        kwh.max().alias("max_kwh"),
-        pl.len().cast(pl.Int64).alias("readings"),
-        pl.col("timestamp").first().alias("first_timestamp"),
-        pl.col("timestamp").last().alias("last_timestamp"),
+    kwh = pl.col("kwh").list
+    stats = (
+        ordered.group_by("appliance", maintain_order=True)
+        .agg(
+            pl.col("kwh"),
+            pl.len().cast(pl.Int64).alias("readings"),
+            pl.col("timestamp").first().alias("first_timestamp"),
+            pl.col("timestamp").last().alias("last_timestamp"),
+        )
+        .with_columns(
+            total_kwh=kwh.sum(), avg_kwh=kwh.mean(), std_kwh=kwh.std(ddof=1), min_kwh=kwh.min(), max_kwh=kwh.max()
+        )
+        .drop("kwh")
     )
     site_kwh = math.fsum(stats["total_kwh"])
     share = pl.col("total_kwh") / site_kwh if site_kwh > 0 else pl.lit(None, dtype=pl.Float64)
@@ -131,8 +137,8 @@ def daily_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
         .join(intervals, on=["appliance", "month"], maintain_order="left")
         .with_columns(slot=since_midnight // interval, slots=pl.col("length").dt.total_microseconds() / interval)
         .group_by("date", "appliance", maintain_order=True)
-        .agg(pl.col("kwh").sum(), covered=pl.col("slot").n_unique() / pl.col("slots").first())
-        .select("date", "appliance", "kwh", coverage=pl.col("covered").clip(upper_bound=1.0))
+        .agg(pl.col("kwh"), covered=pl.col("slot").n_unique() / pl.col("slots").first())
+        .select("date", "appliance", pl.col("kwh").list.sum(), coverage=pl.col("covered").clip(upper_bound=1.0))
         .with_columns(complete=(pl.col("coverage") >= COMPLETE_FROM_COVERAGE).fill_null(False))
         .sort("date", "appliance")
     )

@@ -34,11 +34,10 @@ def hour_limits(hourly: pl.DataFrame) -> pl.DataFrame:
     return (
         hourly.sort("appliance", "timestamp_utc")
         .group_by("appliance", maintain_order=True)
-        .agg(
-            pl.len().cast(pl.Int64).alias("hours"),
-            pl.col("kwh").mean().alias("mean"),
-            pl.col("kwh").std(ddof=1).alias("std"),
-        )
+        .agg(pl.len().cast(pl.Int64).alias("hours"), pl.col("kwh"))
+        # Of a list per appliance: polars' own statistics of a group differ with the number of cores.
+        .with_columns(mean=pl.col("kwh").list.mean(), std=pl.col("kwh").list.std(ddof=1))
+        .drop("kwh")
         .with_columns(
             threshold=mean + DEVIATIONS * std,
             skipped=pl.when(hours < MIN_HOURS)

@@ -39,11 +39,12 @@ def readings_summary(tables: Tables, site: str, timezone: str, uploads: int) -> 
 def day_totals(daily: pl.DataFrame, appliances: int) -> list[DayTotal]:
     """All appliances by day. Coverage is their mean; an appliance without a reading that day counts as zero."""
     by_day = daily.group_by("date", maintain_order=True).agg(
-        pl.col("kwh").sum(),
-        (pl.col("coverage").fill_null(0.0).sum() / appliances).alias("coverage"),
+        pl.col("kwh"),
+        pl.col("coverage").fill_null(0.0),
         (pl.col("complete").all() & (pl.len() == appliances)).alias("complete"),
     )
-    return [DayTotal(**row) for row in by_day.sort("date").iter_rows(named=True)]
+    totals = by_day.with_columns(pl.col("kwh").list.sum(), pl.col("coverage").list.sum() / appliances)
+    return [DayTotal(**row) for row in totals.sort("date").iter_rows(named=True)]
 
 
 def _appliance_summaries(tables: Tables) -> list[ApplianceSummary]:
@@ -75,14 +76,16 @@ def _site_hours(hourly: pl.DataFrame) -> pl.DataFrame:
             pl.col("timestamp").dt.hour().cast(pl.Int32).alias("hour"),
             maintain_order=True,
         )
-        .agg(pl.col("kwh").sum())
+        .agg(pl.col("kwh"))
+        .with_columns(pl.col("kwh").list.sum())
         .sort("date", "hour")
     )
 
 
 def _peak_hour(site_hours: pl.DataFrame) -> int:
-    profile = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh").mean().alias("mean_kwh"))
-    return int(peak_hours(profile.with_columns(appliance=pl.lit("site")))["peak_hour"][0])
+    profile = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh"))
+    means = profile.select("hour", mean_kwh=pl.col("kwh").list.mean(), appliance=pl.lit("site"))
+    return int(peak_hours(means)["peak_hour"][0])
 
 
 def _weekday_hours(site_hours: pl.DataFrame) -> list[list[float | None]]:
@@ -91,7 +94,8 @@ def _weekday_hours(site_hours: pl.DataFrame) -> list[list[float | None]]:
         for weekday, hour, kwh in site_hours.group_by(
             pl.col("date").dt.weekday().alias("weekday"), "hour", maintain_order=True
         )
-        .agg(pl.col("kwh").mean())
+        .agg(pl.col("kwh"))
+        .with_columns(pl.col("kwh").list.mean())
         .iter_rows()
     }
     return [[means.get((weekday, hour)) for hour in _HOURS] for weekday in _WEEKDAYS]

@@ -1,0 +1,381 @@
+"""Every row of an upload gets a verdict; no file is read in another way than it was meant."""
+
+import datetime as dt
+import gzip
+import json
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from energy import parquet, quarantine
+from energy.errors import InputRejected
+from energy.judging import REASONS, judge
+
+UPLOADED = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+NASTY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nasty"
+HEADER = "timestamp,appliance,kwh"
+
+# Files that a person would understand and this version does not: refused with a code that says so.
+REFUSED_FOR_NOW = {
+    "cp1252_smart.csv": "BAD_ENCODING",
+    "day_first.csv": "BAD_TIMESTAMP_FORMAT",
+    "epoch_ms.csv": "BAD_TIMESTAMP_FORMAT",
+    "pipe.csv": "DIALECT",
+    "semicolon_decimal_comma.csv": "DIALECT",
+    "unit_wh_header.csv": "MISSING_COLUMN",
+}
+# Codes that are warnings about what a publication lacks, not about a row or a file.
+NOT_TOLD_YET = {"GAP"}
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Judges text, or bytes, as an uploaded file."""
+
+    def run(content, timezone="UTC", share=0.5, uploaded=UPLOADED, name="a.csv"):
+        path = tmp_path / "upload"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return judge(path, timezone, uploaded, share, name)
+
+    return run
+
+
+def csv(*rows, header=HEADER):
+    return "\n".join([header, *rows]) + "\n"
+
+
+def good_rows(count=20):
+    return [f"2024-03-{1 + n // 24:02d} {n % 24:02d}:00,fridge,0.5" for n in range(count)]
+
+
+def rejections(result):
+    return list(result.rejected.select("line", "code").iter_rows())
+
+
+def code_of(refused):
+    return refused.value.code
+
+
+def test_readings_come_out_sorted_with_local_time_and_instant(judged):
+    result = judged(csv("2024-07-01 12:00,oven,1.5", "2024-07-01 12:00,fridge,0.25"), "Europe/Berlin")
+    noon, ten = dt.datetime(2024, 7, 1, 12), dt.datetime(2024, 7, 1, 10)
+    assert list(result.accepted.iter_rows()) == [(noon, ten, "fridge", 0.25), (noon, ten, "oven", 1.5)]
+    assert result.accepted.columns == ["timestamp", "timestamp_utc", "appliance", "kwh"]
+    assert result.rows.model_dump() == {"read": 2, "accepted": 2, "rejected": 0, "duplicates": 0}
+    assert result.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2024-03-01 10:00", "2024-03-01T10:00:00"),
+        ("2024-03-01T10:00", "2024-03-01T10:00:00"),
+        ("2024-03-01T10:00:59", "2024-03-01T10:00:59"),
+        ("2024-03-01 10:00:00.25", "2024-03-01T10:00:00.250000"),
+        ("2024-03-01 10:00:00.1234567", "2024-03-01T10:00:00.123456"),
+        ("2024-03-01T10:00:00Z", "2024-03-01T10:00:00"),
+        ("2024-03-01T10:00+02:00", "2024-03-01T08:00:00"),
+        ("2024-03-01T10:00:30 -0530", "2024-03-01T15:30:30"),
+        ("  2024-03-01 10:00  ", "2024-03-01T10:00:00"),
+    ],
+)
+def test_iso_timestamps_mean_their_instant(judged, written, utc):
+    assert judged(csv(f"{written},fridge,1")).accepted["timestamp_utc"].to_list() == [dt.datetime.fromisoformat(utc)]
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("2024-02-30 10:00,fridge,1", "BAD_TIMESTAMP"),
+        ("2024-03-01 24:00,fridge,1", "BAD_TIMESTAMP"),
+        ("2024-03-01 10:00:60,fridge,1", "BAD_TIMESTAMP"),
+        ("2024-03-01,fridge,1", "BAD_TIMESTAMP"),
+        ("2024-03-01 10:00+15:00,fridge,1", "BAD_TIMESTAMP"),
+        ("01/03/2024 10:00,fridge,1", "BAD_TIMESTAMP"),
+        (",fridge,1", "BAD_TIMESTAMP"),
+        ("٢٠٢٤-03-01 10:00,fridge,1", "BAD_TIMESTAMP"),
+        ("1989-12-31 23:00,fridge,1", "IMPLAUSIBLE_TIMESTAMP"),
+        ("0001-01-01 00:00,fridge,1", "IMPLAUSIBLE_TIMESTAMP"),
+        ("2026-11-02 00:01,fridge,1", "FUTURE_TIMESTAMP"),
+        ("9999-12-31 23:59,fridge,1", "FUTURE_TIMESTAMP"),
+        ("2024-03-05 10:00,,1", "MISSING_APPLIANCE"),
+        ("2024-03-05 10:00,   ,1", "MISSING_APPLIANCE"),
+        (f"2024-03-05 10:00,{'x' * 129},1", "FIELD_TOO_LARGE"),
+        (f"2024-03-05 10:00,fridge,{'1' * 70_000}", "FIELD_TOO_LARGE"),
+        ("2024-03-05 10:00,fri\x07dge,1", "CONTROL_CHARS"),
+        ("2024-03-05 10:00,fri\0dge,1", "CONTROL_CHARS"),
+        ("2024-03-05 10:00,fridge", "RAGGED_ROW"),
+        ("2024-03-05 10:00,fridge,0,5", "RAGGED_ROW"),
+        ('2024-03-05 10:00,fr"id"ge,1', "RAGGED_ROW"),
+        ("2024-03-05 10:00,fridge,", "MISSING_VALUE"),
+        ("2024-03-05 10:00,fridge,n/a", "MISSING_VALUE"),
+        ("2024-03-05 10:00,fridge,Null", "MISSING_VALUE"),
+        ("2024-03-05 10:00,fridge,NaN", "NON_FINITE"),
+        ("2024-03-05 10:00,fridge,-Infinity", "NON_FINITE"),
+        ("2024-03-05 10:00,fridge,1e999", "NON_FINITE"),
+        ("2024-03-05 10:00,fridge,-0.1", "NEGATIVE"),
+        ("2024-03-05 10:00,fridge,1e10", "IMPLAUSIBLE"),
+        ("2024-03-05 10:00,fridge,0x1F", "BAD_NUMBER"),
+        ("2024-03-05 10:00,fridge,1_000", "BAD_NUMBER"),
+        ("2024-03-05 10:00,fridge,١٢", "BAD_NUMBER"),
+        ('2024-03-05 10:00,fridge,"0,5"', "BAD_NUMBER"),
+        ("2024-03-05 10:00,fridge,0.5 kWh", "BAD_NUMBER"),
+        ("2024-03-05 10:00,fridge,50%", "BAD_NUMBER"),
+        ("Timestamp, Appliance ,KWH", "REPEATED_HEADER"),
+    ],
+)
+def test_a_bad_row_is_set_apart_with_its_line_and_code(judged, row, code):
+    result = judged(csv(*good_rows(), row, "2024-03-09 10:00,oven,1"))
+    assert rejections(result) == [(22, code)]
+    assert result.rejected["text"].to_list() == [row]
+    assert result.rejected["reason"].to_list() == [REASONS[code]]
+    assert result.rows.accepted == 21
+
+
+@pytest.mark.parametrize("number", ["0.5", ".5", "+0.5", "5e-1", "0.50", " 0.5 ", '"0.5"', ' "0.5" '])
+def test_numbers_as_people_write_them(judged, number):
+    assert judged(csv(f"2024-03-01 10:00,fridge,{number}")).accepted["kwh"].to_list() == [0.5]
+
+
+def test_minus_zero_is_zero(judged):
+    assert str(judged(csv("2024-03-01 10:00,fridge,-0.0")).accepted["kwh"][0]) == "0.0"
+
+
+def test_lines_are_counted_as_an_editor_counts_them(judged):
+    content = csv(
+        "", '2024-03-01 10:00,"big', 'fridge",1', "", "x,fridge,1", '2024-03-01 11:00,"a, ""b""",2', "y,fridge,1"
+    )
+    result = judged("\n" + content, share=0.9)
+    assert rejections(result) == [(7, "BAD_TIMESTAMP"), (9, "BAD_TIMESTAMP")]
+    assert result.accepted["appliance"].to_list() == ["big fridge", 'a, "b"']
+
+
+def test_columns_may_come_in_any_order_and_case_with_others_between(judged):
+    result = judged(csv('note "a, b",1,2024-03-01 10:00,x,Oven', header=" Note , kWh ,TIMESTAMP,extra,Appliance"))
+    assert result.rows.rejected == 1, "a quote within a field without quotes is not guessed about"
+    result = judged(csv('"a, b",1,2024-03-01 10:00,x,Oven', header=" Note , kWh ,TIMESTAMP,extra,Appliance"))
+    assert result.accepted.select("appliance", "kwh").row(0) == ("Oven", 1.0)
+    assert result.warnings["EXTRA_COLUMNS"].startswith("2 column(s) were ignored: 'Note', 'extra'")
+
+
+def test_one_name_for_one_appliance_however_it_is_spaced_or_composed(judged):
+    result = judged(csv("2024-03-01 10:00,Ku\u0308che  1,1", "2024-03-01 11:00, K\u00fcche 1 ,2"))
+    assert set(result.accepted["appliance"]) == {"K\u00fcche 1"}
+
+
+def test_the_repeated_hour_is_kept_in_file_order_per_appliance(judged):
+    rows = [f"2024-10-27 {t},{a},{v}" for a, v in (("a", 1), ("b", 2)) for t in ("01:30", "02:30", "02:30", "03:30")]
+    result = judged(csv(*rows), "Europe/Berlin")
+    hours = [dt.datetime(2024, 10, 26, 23, 30) + dt.timedelta(hours=n) for n in range(4)]
+    assert result.accepted.filter(pl.col("appliance") == "b")["timestamp_utc"].to_list() == hours
+    assert result.rows.accepted == 8
+    assert "AMBIGUOUS_LOCAL_TIME" in result.warnings
+
+
+def test_an_offset_decides_in_the_repeated_hour(judged):
+    result = judged(csv("2024-10-27T02:30+01:00,a,1", "2024-10-27T02:30+02:00,a,2"), "Europe/Berlin")
+    assert list(result.accepted.select("timestamp", "kwh").iter_rows()) == [
+        (dt.datetime(2024, 10, 27, 2, 30), 2.0),
+        (dt.datetime(2024, 10, 27, 2, 30), 1.0),
+    ]
+    assert "AMBIGUOUS_LOCAL_TIME" not in result.warnings
+
+
+def test_a_time_that_clocks_skipped_is_rejected(judged):
+    result = judged(csv(*good_rows(), "2024-03-31 02:30,fridge,1"), "Europe/Berlin")
+    assert rejections(result) == [(22, "NONEXISTENT_LOCAL_TIME")]
+
+
+def test_the_same_reading_twice_is_counted_once(judged):
+    result = judged(csv(*good_rows(), "2024-03-01T00:00Z,fridge,0.50"))
+    assert result.rows.model_dump() == {"read": 21, "accepted": 20, "rejected": 0, "duplicates": 1}
+    assert "DUPLICATE_READING" in result.warnings
+
+
+def test_readings_that_contradict_each_other_are_all_rejected(judged):
+    rows = ["2024-03-01 00:00,fridge,0.5", "2024-03-01 00:00,fridge,0.6", "2024-03-01 00:00,fridge,0.5"]
+    result = judged(csv(*good_rows()[1:], *rows))
+    assert rejections(result) == [(line, "CONFLICTING_READING") for line in (21, 22, 23)]
+    assert result.rows.accepted == 19
+
+
+@pytest.mark.parametrize(("bad", "refused"), [(9, False), (10, True), (11, True)])
+def test_half_bad_rows_refuse_the_file_and_are_still_shown(judged, bad, refused):
+    result = judged(csv(*good_rows(20 - bad), *(f"x{n},fridge,1" for n in range(bad))))
+    assert bool(result.refusal) is refused
+    assert result.rejected.height == bad
+    if refused:
+        assert result.refusal.code == "TOO_MANY_BAD_ROWS"
+        assert f"line {22 - bad}" in result.refusal.problem
+
+
+def test_a_file_without_a_good_row_is_refused_however_small(judged):
+    assert judged(csv("x,fridge,1"), share=1.0).refusal.code == "TOO_MANY_BAD_ROWS"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"\xef\xbb\xbf\r\n \r\n", "EMPTY_FILE"),
+        (b"timestamp,appliance,kwh\n\n", "NO_ROWS"),
+        (b"time,appliance,kwh\n2024-03-01 10:00,a,1\n", "MISSING_COLUMN"),
+        (b"timestamp,appliance,kw h\n2024-03-01 10:00,a,1\n", "MISSING_COLUMN"),
+        (b"timestamp,appliance,kwh [Wh]\n2024-03-01 10:00,a,1\n", "MISSING_COLUMN"),
+        (b"timestamp,appliance,kwh,KWH\n2024-03-01 10:00,a,1,1\n", "DUPLICATE_COLUMN"),
+        (b"2024-03-01 10:00,a,1\n", "MISSING_HEADER"),
+        (b"timestamp;appliance;kwh\n2024-03-01 10:00;a;0,5\n", "DIALECT"),
+        (b"timestamp\tappliance\tkwh\n2024-03-01 10:00\ta\t0.5\n", "DIALECT"),
+        (b'timestamp,appliance,kwh\n2024-03-01 10:00,"a,1\n', "MALFORMED_CSV"),
+        (b'timestamp,appliance,kwh\n2024-03-01 10:00,5" a,1\n2024-03-01 10:00,6" a,1\n', "MALFORMED_CSV"),
+        (b"times\rtamp,appliance,kwh\n2024-03-01 10:00,a,1\n", "MALFORMED_CSV"),
+        (b"t\0i\0m\0e\0", "NUL_BYTES"),
+        (b"timestamp,appliance,kwh\n2024-03-01 10:00,caf\xe9,1\n", "BAD_ENCODING"),
+        (b"\xff\xfet\0i\0m", "BAD_ENCODING"),
+        (b"PK\x03\x04abc", "NOT_CSV"),
+        (b"PAR1abc", "NOT_CSV"),
+        (b"  <!DOCTYPE html>", "NOT_CSV"),
+        (b'\xef\xbb\xbf[{"timestamp": 1}]', "NOT_CSV"),
+        (b"\x1f\x8bgarbage", "BAD_GZIP"),
+        (gzip.compress(b"timestamp")[:-3], "BAD_GZIP"),
+        (gzip.compress(gzip.compress(b"timestamp")), "NOT_CSV"),
+        (b"timestamp,appliance,kwh\n45352.5,a,1\n45353.5,a,1\n", "BAD_TIMESTAMP_FORMAT"),
+        (b"timestamp,appliance,kwh\n1709251200,a,1\n1709251201,a,1\n", "BAD_TIMESTAMP_FORMAT"),
+        (b"timestamp,appliance,kwh\n01/02/2024 10:00,a,1\n", "AMBIGUOUS_DATE"),
+        (b"timestamp,appliance,kwh\n13/02/2024 10:00,a,1\n", "BAD_TIMESTAMP_FORMAT"),
+        (b"timestamp,appliance,kwh\n2024-02-01 10:00,a,5 Wh\n", "BAD_NUMBER"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_refused(judged, content, code):
+    with pytest.raises(InputRejected) as refused:
+        judged(content)
+    assert code_of(refused) == code
+    assert refused.value.problem.endswith(".")
+    assert "Traceback" not in refused.value.problem
+
+
+def test_where_the_problem_is_gets_named(judged):
+    with pytest.raises(InputRejected, match=r"byte 40 .*0xe9"):
+        judged(csv("2024-03-01 10:00,").encode().rstrip()[:37] + b"caf\xe9,1\n")
+    with pytest.raises(InputRejected, match="line 3"):
+        judged(csv("2024-03-01 10:00,a,1", '2024-03-01 11:00,"a,1', "2024-03-01 12:00,a,1"))
+
+
+def test_packed_files_read_the_same_in_one_piece_or_many(judged):
+    text = csv(*good_rows()).encode()
+    plain = judged(text)
+    pieces = b"".join(gzip.compress(text[start : start + 100]) for start in range(0, len(text), 100))
+    for packed in (gzip.compress(text), pieces, pieces + b"\0" * 512):
+        assert judged(packed, name="a.csv.gz").accepted.equals(plain.accepted)
+
+
+def test_unpacking_ends_at_every_length_of_a_cut_file(judged):
+    packed = gzip.compress(csv(*(f"2024-03-01 10:00,a{n},{random.Random(n).random()}" for n in range(3_000))).encode())
+    for length in range(20, len(packed), len(packed) // 50):
+        with pytest.raises(InputRejected) as refused:
+            judged(packed[:length])
+        assert code_of(refused) == "BAD_GZIP"
+
+
+def test_a_bomb_is_stopped_while_unpacking(judged):
+    with pytest.raises(InputRejected) as refused:
+        judged(gzip.compress(b"timestamp,appliance,kwh\n" + b"\n" * 200_000_000, 1))
+    assert code_of(refused) == "DECOMPRESSION_LIMIT"
+
+
+@pytest.mark.parametrize("encode", [str.encode, lambda t: ("\ufeff" + t).encode(), lambda t: t.encode("utf-16")])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_encoding_and_newlines_do_not_change_the_readings(judged, encode, newline):
+    text = csv(*good_rows(), '2024-03-05 10:00,"a ""b"", c",1')
+    assert judged(encode(text.replace("\n", newline))).accepted.equals(judged(text).accepted)
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["2024-03-01 10:00", "2024-03-01T10:00Z", "a", "b", "1", "2.5", "", "-1", "nan", '"x\ny"', "é", "\t"]
+    ),
+    st.text(st.characters(blacklist_categories=("Cs",)), max_size=6),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=12), st.booleans())
+def test_no_row_is_ever_lost(tmp_path_factory, rows, padded):
+    path = tmp_path_factory.mktemp("any") / "upload"
+    good = good_rows(len(rows) * 3) if padded else []
+    path.write_bytes(csv(*good, *(",".join(row) for row in rows)).encode())
+    try:
+        result = judge(path, "Europe/Berlin", UPLOADED, 0.5)
+    except InputRejected:
+        return
+    counts = result.rows
+    assert counts.read == counts.accepted + counts.rejected + counts.duplicates
+    assert counts.accepted == result.accepted.height
+    assert counts.rejected == result.rejected.height
+    assert result.accepted["kwh"].is_finite().all()
+    assert (result.accepted["kwh"] >= 0).all()
+    assert not result.accepted.select("appliance", "timestamp_utc").is_duplicated().any()
+    assert result.rejected["line"].is_sorted()
+
+
+READINGS = st.lists(
+    st.tuples(st.integers(0, 60), st.sampled_from(["fridge", "oven"]), st.integers(0, 3)), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(READINGS, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_change_a_byte(tmp_path_factory, readings, chance):
+    path = tmp_path_factory.mktemp("order") / "upload"
+    start = dt.datetime(2024, 3, 1)
+    rows = [f"{start + dt.timedelta(hours=hour)},{appliance},{kwh / 4}" for hour, appliance, kwh in readings]
+    path.write_text(csv(*rows))
+    first = judge(path, "UTC", UPLOADED, 1.0)
+    chance.shuffle(rows)
+    path.write_text(csv(*rows))
+    second = judge(path, "UTC", UPLOADED, 1.0)
+    assert parquet.to_bytes(first.accepted) == parquet.to_bytes(second.accepted)
+    assert first.rows == second.rows
+
+
+def nasty_cases():
+    if not NASTY.exists():
+        return [pytest.param(None, None, marks=pytest.mark.skip(reason=f"{NASTY} is not here"))]
+    expected = json.loads((NASTY / "expected.json").read_text())["files"]
+    return [pytest.param(name, verdict, id=name) for name, verdict in expected.items()]
+
+
+def verdict(name):
+    """What judging says of a nasty file: (refusal, result), one of them None."""
+    timezone = "Europe/Berlin" if name.startswith("dst_") else "UTC"
+    try:
+        result = judge(NASTY / name, timezone, UPLOADED, 0.5, name)
+    except InputRejected as refusal:
+        return refusal, None
+    return result.refusal, (None if result.refusal else result)
+
+
+@pytest.mark.parametrize(("name", "expected"), nasty_cases())
+def test_nasty_files_get_the_verdict_they_must(name, expected):
+    refusal, result = verdict(name)
+    if name in REFUSED_FOR_NOW:
+        assert refusal.code == REFUSED_FOR_NOW[name]
+    elif expected["verdict"] == "reject":
+        assert [refusal.code] == expected["codes"]
+    else:
+        assert refusal is None
+        assert result.rows.accepted == expected["rows_ok"]
+        assert result.rows.rejected + result.rows.duplicates == expected["rows_bad"]
+        assert set(expected["codes"]) - NOT_TOLD_YET <= {*result.warnings, *result.rejected["code"]}
+        assert (result.rows.rejected > 0) == (expected["verdict"] == "partial")
+
+
+def test_quarantined_rows_open_safely_in_a_spreadsheet():
+    texts = ["=1+1", "+1", "-1", "@a", "\tx", "\rx", 'a "b", c', "two\nlines"]
+    frame = pl.DataFrame({"line": range(8), "code": ["X"] * 8, "reason": ["r"] * 8, "text": texts})
+    read = pl.read_csv(quarantine.rejected_csv(frame), infer_schema=False)["text"].to_list()
+    assert read == ["'=1+1", "'+1", "'-1", "'@a", "'\tx", "'\rx", 'a "b", c', "two\nlines"]

@@ -1,0 +1,106 @@
+"""Parquet files: the columns of the schema, the same bytes for the same rows, readable by Athena's rules."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from energy import parquet
+from energy.schema import DAILY, HOURLY, TABLES
+
+MIDNIGHT = dt.datetime(2024, 3, 1)
+HOURS = pl.DataFrame(
+    {"readings": [1], "kwh": [2], "appliance": ["oven"], "timestamp": [MIDNIGHT], "timestamp_utc": [MIDNIGHT]}
+)
+
+
+def test_a_frame_gets_the_order_and_types_of_its_table():
+    table = parquet.as_table(HOURS, HOURLY)
+    assert table.columns == ["timestamp", "timestamp_utc", "appliance", "kwh", "readings"]
+    assert table.dtypes == [pl.Datetime("us"), pl.Datetime("us"), pl.String, pl.Float64, pl.Int64]
+    assert table.row(0) == (MIDNIGHT, MIDNIGHT, "oven", 2.0, 1)
+
+
+def test_missing_and_surplus_columns_are_named():
+    with pytest.raises(parquet.TableMismatch, match=r"hourly_energy_data lacks \['kwh'\] and has \['wh'\]"):
+        parquet.as_table(HOURS.rename({"kwh": "wh"}), HOURLY)
+
+
+def test_a_value_that_does_not_fit_is_an_error():
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        parquet.as_table(HOURS.with_columns(readings=pl.lit("many")), HOURLY)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_an_empty_table_has_a_file_with_its_columns(table, tmp_path):
+    (tmp_path / "t.parquet").write_bytes(parquet.table_bytes(pl.DataFrame(schema=parquet.polars_schema(table)), table))
+    kinds = {"string": "VARCHAR", "int": "INTEGER"}
+    described = duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path}/t.parquet'").fetchall()
+    assert [(name, kind) for name, kind, *_ in described] == [
+        (column.name, kinds.get(column.type, column.type.upper())) for column in table.columns
+    ]
+    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/t.parquet'").fetchall() == [(0,)]
+
+
+def test_rows_come_back_as_they_were():
+    days = pl.DataFrame(
+        {"date": [MIDNIGHT.date()], "appliance": ["é"], "kwh": [0.1], "coverage": [None], "complete": [False]}
+    )
+    written = parquet.as_table(days, DAILY)
+    assert parquet.from_bytes(parquet.table_bytes(days, DAILY)).equals(written)
+
+
+def test_timestamps_are_64_bit_micros_with_statistics_in_row_groups_of_one_size(tmp_path):
+    rows = parquet.ROW_GROUP_ROWS + 1
+    frame = pl.DataFrame(
+        {"t": pl.datetime_range(MIDNIGHT, MIDNIGHT + dt.timedelta(seconds=rows - 1), "1s", eager=True)}
+    )
+    (tmp_path / "t.parquet").write_bytes(parquet.to_bytes(frame))
+    groups = duckdb.sql(
+        "SELECT row_group_num_rows, type, compression, stats_min_value IS NOT NULL "
+        f"FROM parquet_metadata('{tmp_path}/t.parquet') ORDER BY row_group_id"
+    ).fetchall()
+    assert groups == [(parquet.ROW_GROUP_ROWS, "INT64", "ZSTD", True), (1, "INT64", "ZSTD", True)]
+
+
+def test_how_a_frame_was_put_together_does_not_change_a_byte():
+    whole = pl.DataFrame({"a": range(1000), "b": [f"x{n % 7}" for n in range(1000)]})
+    pieces = pl.concat([whole[:300], whole[300:301], whole[301:]], rechunk=False)
+    assert parquet.to_bytes(pieces) == parquet.to_bytes(whole)
+
+
+def test_the_number_of_cores_does_not_change_a_byte():
+    code = """
+import datetime as dt, hashlib, random
+import polars as pl
+from energy import aggregation, anomalies, parquet, summary
+chance = random.Random(1)
+start = dt.datetime(2024, 3, 1)
+times = [start + dt.timedelta(minutes=n) for n in range(40_000)]
+rows = {"timestamp": times * 3, "timestamp_utc": times * 3,
+        "appliance": [name for name in "abc" for _ in times], "kwh": [chance.random() for _ in range(120_000)]}
+tables = aggregation.tables(pl.DataFrame(rows, schema_overrides={"timestamp": pl.Datetime("us"),
+    "timestamp_utc": pl.Datetime("us")}), "UTC")
+limits = anomalies.hour_limits(tables.hourly)
+frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, limits]
+written = b"".join(parquet.to_bytes(frame) for frame in frames)
+document = summary.readings_summary(tables, "home", "UTC", 1).model_dump_json()
+print(hashlib.sha256(written + document.encode()).hexdigest())
+"""
+    core = Path(parquet.__file__).parents[1]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(core), "POLARS_MAX_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2", "5")
+    }
+    assert len(digests) == 1
