@@ -1,6 +1,19 @@
 """A local AWS: deploys template.yaml onto moto, runs its state machine and the real handlers, keeps the lake in a folder."""
 
-from local.aws import Execution, InvokeResult, LocalAws, StateChange
+from typing import TYPE_CHECKING, Any
+
 from local.lake_folder import CatalogTable, LakeFolder, LakeInUse
 
+if TYPE_CHECKING:
+    from local.aws import Execution, InvokeResult, LocalAws, StateChange
+
 __all__ = ["CatalogTable", "Execution", "InvokeResult", "LakeFolder", "LakeInUse", "LocalAws", "StateChange"]
+
+
+def __getattr__(name: str) -> Any:
+    """LocalAws brings moto, which takes seconds to import; whoever only reads a lake folder need not wait for it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'local' has no attribute {name!r}")
+    from local import aws
+
+    return getattr(aws, name)

@@ -16,20 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-from moto.glue.models import glue_backends
-from moto.moto_api._internal import moto_api_backend
-from moto.s3.models import s3_backends
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
-from local import moto_seams
-from local.deploy import ACCOUNT_ID, REGION, Deployment, deploy
+from local.environment import ACCOUNT_ID, REGION, isolated_environment
 from local.guard import Guard
 from local.lake_folder import LakeFolder, StoredObject
-from local.lambda_runtime import Function, InvokeResult, LambdaRuntime
-from local.moto_server import served
+
+with isolated_environment():  # moto asks boto3 for its regions while it is imported: a broken profile would break that
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+    from moto.glue.models import glue_backends
+    from moto.moto_api._internal import moto_api_backend
+    from moto.s3.models import s3_backends
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    from local import moto_seams
+    from local.deploy import Deployment, deploy
+    from local.lambda_runtime import Function, InvokeResult, LambdaRuntime
+    from local.moto_server import served
 
 ROOT = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.05
@@ -262,7 +265,7 @@ class LocalAws:
 
     def _open(self) -> None:
         self._on_exit.enter_context(_quiet())
-        self._on_exit.enter_context(_environment())
+        self._on_exit.enter_context(isolated_environment())
         moto_api_backend.reset()
         self._on_exit.callback(moto_api_backend.reset)
         self.endpoint_url = self._on_exit.enter_context(served())
@@ -501,28 +504,6 @@ def _catalog() -> dict[str, list[dict[str, Any]]]:
         ]
         for database in _glue().databases.values()
     }
-
-
-@contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """No setting, profile or proxy of this machine's user reaches the local AWS; all is put back afterwards."""
-    before = dict(os.environ)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ |= before
 
 
 @contextlib.contextmanager

@@ -14,10 +14,9 @@ from moto.cloudformation.parsing import clean_json, get_model_map
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from local.environment import ACCOUNT_ID, REGION
 from local.lambda_runtime import Function
 
-ACCOUNT_ID = "123456789012"
-REGION = "eu-central-1"
 STACK_NAME = "energy"
 _ARTIFACTS = "local-deployment-artifacts"
 _CODE = {

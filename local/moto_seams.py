@@ -32,12 +32,15 @@ import moto.stepfunctions.parser.models
 from botocore.config import Config
 from moto.s3.models import FakeKey
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
+from moto.stepfunctions.parser.asl.antlt4utils.antlr4utils import is_terminal
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 Invoker = Callable[[str, Any], tuple[str, bool, str]]
@@ -81,6 +84,7 @@ def applied(
             state_machines_run(),
             jsonata_is_evaluated(),
             strings_are_quoted(),
+            definitions_are_read_as_json(),
             failed_expressions_have_their_name(),
             service_calls_come_back_here(endpoint_url, before_call),
             s3_writes_are_atomic(),
@@ -147,6 +151,24 @@ def strings_are_quoted() -> Iterator[None]:
         return "".join(f"{name}:={to_json_str(value, separators=(',', ':'))};" for name, value in bindings.items())
 
     with _replaced_everywhere("encode_jsonata_variable_declarations", declarations):
+        yield
+
+
+@contextlib.contextmanager
+def definitions_are_read_as_json() -> Iterator[None]:
+    """moto keeps the escapes of some strings of a definition as they are, and reads others as Python's."""
+
+    def text_of(parser_rule_context: Any) -> str | None:
+        if is_terminal(parser_rule_context, ASLLexer.NULL):
+            return None
+        text = str(parser_rule_context.getText())
+        quoted = len(text) > 1 and text[0] == text[-1] == '"'
+        return str(json.loads(text)) if quoted else text
+
+    with (
+        _replaced_everywhere("from_string_literal", text_of),
+        mock.patch.object(Preprocessor, "_inner_string_of", staticmethod(text_of)),
+    ):
         yield
 
 

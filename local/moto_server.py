@@ -39,6 +39,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
         self.wfile = self.connection.makefile("wb", 1 << 16)
 
+    def handle_expect_100(self) -> bool:
+        continued = super().handle_expect_100()
+        self.wfile.flush()
+        return continued
+
     def handle_any(self) -> None:
         url = f"http://{self.headers['Host']}{self.path}"
         request = Request.from_primitives(self.command, url, dict(self.headers.items()), self._body())

@@ -1,0 +1,30 @@
+"""The environment variables of this process, kept apart from those of its user while the local AWS is at work."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+ACCOUNT_ID = "123456789012"
+REGION = "eu-central-1"
+
+
+@contextlib.contextmanager
+def isolated_environment() -> Iterator[None]:
+    """No setting, profile or proxy of this machine's user reaches the local AWS; all is put back afterwards."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before

@@ -1,0 +1,2 @@
+def doubled(number: int) -> int:
+    return number * 2
