@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -53,6 +54,7 @@ def show(changes: Iterable["StateChange"], console: Console) -> None:
 class _Step:
     state: str
     shown: RenderableType
+    nested: bool = False
     ended: bool = False
     failures: list[str] = field(default_factory=list)
 
@@ -66,7 +68,9 @@ class _Steps:
     def note(self, change: "StateChange") -> _Step | None:
         """Takes a change in; the step that it ended, if any."""
         if change.status == "entered":
-            self.steps.append(_Step(change.state, _running(change.state)))
+            # Only the branches of a parallel state are entered before it ends.
+            nested = any(not step.ended for step in self.steps)
+            self.steps.append(_Step(change.state, _running(change.state), nested))
             return None
         step = next((each for each in reversed(self.steps) if each.state == change.state and not each.ended), None)
         if step is None:
@@ -91,7 +95,7 @@ class _Steps:
     def render(self) -> RenderableType:
         grid = Table.grid()
         for step in self.steps:
-            grid.add_row(step.shown)
+            grid.add_row(Padding(step.shown, (0, 0, 0, 2 if step.nested else 0)))
         return grid
 
 
