@@ -111,7 +111,8 @@ def recommend(facts: Collector, appliances: list[Appliance], book: RuleBook) -> 
     rules = [rule for rule in book.rules if rule.scope == "site"]
     found += [(rule, None, reasons) for rule, reasons in _applying(facts, rules, "site")]
 
-    found.sort(key=lambda item: _rank(facts, *item[:2]))
+    places = {rule.id: place for place, rule in enumerate(book.rules)}
+    found.sort(key=lambda item: (*_rank(facts, *item[:2]), places[item[0].id]))
     return [
         _recommendation(facts, f"R{number}", rule, ref, reasons) for number, (rule, ref, reasons) in enumerate(found, 1)
     ]
@@ -159,10 +160,10 @@ def _applying(facts: Collector, rules: list[Rule], ref: str) -> list[tuple[Rule,
     return list(chosen.values())
 
 
-def _rank(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, int, str, str]:
+def _rank(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, int, float]:
     own_kwh = _number(facts, f"{ref}.kwh") or 0.0
     high = _own_shares(facts, rule, ref)[1] * own_kwh if rule.saving else 0.0
-    return -high, _KIND_ORDER.index(rule.kind), f"{-own_kwh:020.3f}", rule.id
+    return -high, _KIND_ORDER.index(rule.kind), -own_kwh
 
 
 def _own_shares(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, float]:

@@ -19,7 +19,7 @@ def potential(sheet: FactSheet) -> list[str]:
         return ["No upgrade here comes with a figure that could be verified, so no potential is stated."]
     return [
         "Upgrades together may save up to {{save.upgrade_high}} over the days read, {{save.upgrade_share_high}} of the"
-        " total, if every condition above holds.",
+        " total, if every condition holds.",
         "This does not add to the saving by habits: an upgrade leaves less for them to save.",
     ]
 

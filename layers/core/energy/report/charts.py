@@ -98,7 +98,7 @@ def _days(sheet: FactSheet) -> Chart:
     base = alt.Chart(_data(days))
     layers = [
         base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y("kwh")),
-        base.mark_point(color=BLUE, filled=True, size=14, opacity=1).encode(x=x, y=y("kwh")),
+        base.mark_point(color=BLUE, filled=True, size=14 if len(days) > 14 else 50, opacity=1).encode(x=x, y=y("kwh")),
         base.mark_point(color=QUIET, filled=False, size=22, strokeWidth=1.2).encode(x=x, y=y("partly")),
         base.mark_point(color=ORANGE, filled=True, shape="diamond", size=90, opacity=1).encode(x=x, y=y("unusual")),
     ]

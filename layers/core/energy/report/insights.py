@@ -1,6 +1,6 @@
 """The rule-based Energy Insights Assistant: how the home uses energy, when, what is unusual, and what to do."""
 
-from energy.report.advice import MAX_ACTIONS
+from energy.report.advice import BEHAVIOUR, MAX_ACTIONS
 from energy.report.facts import FactSheet, Recommendation
 from energy.report.narrative import Action
 
@@ -130,12 +130,19 @@ def saving(sheet: FactSheet) -> list[str]:
     """What all habits may save together."""
     if not sheet.known("save.behaviour_high"):
         return ["None of these actions comes with a figure that could be verified, so no saving is stated."]
-    said = [
-        "Habits together may save up to {{save.behaviour_high}} over the days read, {{save.behaviour_share_high}} of"
-        " the total, if every condition above holds."
-    ]
+    habits = [one for one in sheet.recommendations if one.quantified and one.kind in BEHAVIOUR]
+    conditional = any(one.conditional for one in habits)
     if sheet.number("save.behaviour_low") > 0:
-        said.append("Without any of the conditional ones: from {{save.behaviour_low}}.")
+        condition = "; the higher figures need every condition to hold" if conditional else ""
+        said = [
+            "Habits that apply here may together save {{save.behaviour_low}} to {{save.behaviour_high}} over the days"
+            " read, {{save.behaviour_share_low}} to {{save.behaviour_share_high}} of the total" + condition + "."
+        ]
+    else:
+        said = [
+            "Habits that apply here may together save up to {{save.behaviour_high}} over the days read,"
+            " {{save.behaviour_share_high}} of the total, if every condition holds."
+        ]
     said.append("No more than {{save.cap_share}} of the total is ever counted as a saving by habits: an assumption.")
     return said
 

@@ -139,7 +139,7 @@ def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
     """Headline figures: label, figure, and what it refers to."""
     facts = sheet.facts
     cards = [
-        ("Total", facts["site.total_kwh"].text, f"days: {facts['site.days'].text}"),
+        ("Total", facts["site.total_kwh"].text, f"over {_days(sheet, 'site.days')}"),
         ("A complete day", facts["site.day_kwh"].text, f"on average of {facts['site.complete_days'].text}")
         if sheet.known("site.day_kwh")
         else ("A day, read in part", facts["site.read_day_kwh"].text, f"on average of {facts['site.read_days'].text}"),
@@ -147,10 +147,14 @@ def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
         ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
     ]
     if "F.total_kwh" in facts:
-        cards.append(("Days ahead", facts["F.total_kwh"].text, f"days: {facts['F.days'].text}"))
+        cards.append(("Days ahead", facts["F.total_kwh"].text, f"over {_days(sheet, 'F.days')}"))
     else:
         cards.append(("Days ahead", "no forecast", "reasons below"))
     return cards
+
+
+def _days(sheet: FactSheet, fact: str) -> str:
+    return f"{sheet.facts[fact].text} {'day' if sheet.number(fact) == 1 else 'days'}"
 
 
 @functools.cache
