@@ -36,7 +36,7 @@ READS = {
     "RefreshPartitionsFunction": {"processed/documents/*", "reports/*"},
 }
 # Services whose actions know no resource: log delivery and tracing.
-WITHOUT_RESOURCE = re.compile(r"(logs:(Create|Get|Update|Delete|List)LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+)")
+WITHOUT_RESOURCE = re.compile(r"logs:[A-Z][a-z]+LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+")
 
 
 def listed(value: Any) -> list[Any]:
@@ -49,9 +49,7 @@ def of_type(resources: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
 
 def statements(role: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        statement
-        for policy in role.get("Policies", [])
-        for statement in listed(policy["PolicyDocument"]["Statement"])
+        statement for policy in role.get("Policies", []) for statement in listed(policy["PolicyDocument"]["Statement"])
     ]
 
 
@@ -80,7 +78,8 @@ def function_roles(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_glue_tables_are_the_tables_of_the_code(resources):
-    tables = {table["TableInput"]["Name"]: table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()}
+    inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
+    tables = {table["Name"]: table for table in inputs}
     assert set(tables) == set(TABLES)
     assert len(tables) == 8
 
@@ -121,7 +120,7 @@ def test_no_role_of_the_stack_can_write_an_upload(resources):
     assert len(roles) == 9
     for name, role in roles.items():
         for statement in statements(role):
-            if any(action.startswith("s3:") and not action.startswith(("s3:Get", "s3:List")) for action in actions(statement)):
+            if any(re.match("s3:(?!Get|List)", action) for action in actions(statement)):
                 keys = bucket_keys(statement)
                 assert keys, name
                 assert not any(fnmatchcase("raw/home/readings.csv", key) or key.startswith("raw") for key in keys), name
@@ -165,7 +164,7 @@ def test_every_statement_gives_its_reason():
 # -------------------------------------------------------------------------------------------------- what starts a run
 
 
-def starts_a_run(resources: dict[str, Any], key: str, size: int = 1, bucket: str = "lake", kind: str = "Object Created"):
+def starts_a_run(resources, key: str, size: int = 1, bucket: str = "lake", kind: str = "Object Created") -> bool:
     pattern = json.loads(json.dumps(resources["UploadRule"]["Properties"]["EventPattern"]))
     assert pattern["detail"]["bucket"]["name"] == [{"Ref": "LakeBucket"}]
     pattern["detail"]["bucket"]["name"] = ["lake"]
@@ -184,17 +183,25 @@ def test_every_key_of_the_catalogue_gets_its_verdict(resources):
     assert len(verdicts) >= 18
     empty = {"raw/", "raw/sub/", "raw/zero.csv"}
     starts = {key: starts_a_run(resources, key, size=0 if key in empty else 100) for key in verdicts}
-    expected = {
-        key: not verdict.startswith(("skip", "never")) for key, verdict in verdicts.items()
-    }
-    # The long key stands for its length; it has no ending in the catalogue.
-    starts = {key: starts_a_run(resources, key[:1020] + ".csv") if len(key) > 1000 else run for key, run in starts.items()}
+    expected = {key: not verdict.startswith(("skip", "never")) for key, verdict in verdicts.items()}
+    # One key stands for its length alone and has no ending: given one, at the same length, it starts a run.
+    for key in (key for key in verdicts if len(key) == 1024):
+        starts[key] = starts_a_run(resources, key[:1020] + ".csv")
     assert starts == expected
 
 
 @pytest.mark.parametrize(
     "key",
-    ["raw/x.csv", "raw/home/x.CSV", "raw/x.csv.gz", "raw/a/b/c.txt", "raw/x.tsv", "raw/x.xml", "raw/x.json", "raw/x.xlsx"],
+    [
+        "raw/x.csv",
+        "raw/home/x.CSV",
+        "raw/x.csv.gz",
+        "raw/a/b/c.txt",
+        "raw/x.tsv",
+        "raw/x.xml",
+        "raw/x.json",
+        "raw/x.xlsx",
+    ],
 )
 def test_readings_and_what_people_take_for_readings_start_a_run(resources, key):
     assert starts_a_run(resources, key)
@@ -252,7 +259,7 @@ def test_a_failed_execution_is_told_to_people(resources):
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": "Notifications"}]
 
 
-# ------------------------------------------------------------------------------------------------ the bucket and the rest
+# ------------------------------------------------------------------------------------------- the bucket and the rest
 
 
 def test_the_lake_is_kept_private_encrypted_and_versioned(resources):
@@ -335,7 +342,11 @@ def test_every_parameter_is_described_grouped_and_bounded(source):
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("SiteTimezone", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"], ["", "Europe/", "a b", "../x"]),
+        (
+            "SiteTimezone",
+            ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"],
+            ["", "Europe/", "a b", "../x"],
+        ),
         ("NotificationEmail", ["", "someone@example.org"], ["someone", "a@b", "a b@c.de"]),
         ("DatabaseName", ["energy_db", "e"], ["Energy", "1db", "energy-db"]),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 from samtranslator.yaml_helper import yaml_parse
 
 from energy import errors
@@ -64,10 +64,7 @@ def targets(state: dict[str, Any]) -> set[str]:
 
 def caught() -> set[str]:
     return {
-        name
-        for state in all_states().values()
-        for catcher in state.get("Catch", [])
-        for name in catcher["ErrorEquals"]
+        name for state in all_states().values() for catcher in state.get("Catch", []) for name in catcher["ErrorEquals"]
     }
 
 
@@ -209,5 +206,5 @@ def test_it_is_a_state_machine_to_a_parser_of_the_language():
 def test_the_parser_refuses_a_broken_one():
     broken = json.loads(DEFINITION.read_text())
     broken["States"]["Announce"]["Type"] = "Tusk"
-    with pytest.raises(Exception):  # noqa: B017 - whatever it raises, it must not accept this
+    with pytest.raises(ASLParserException):
         AmazonStateLanguageParser.parse(json.dumps(broken))

@@ -8,8 +8,8 @@ pandas frames are forecast in this process.
 class _Absent:
     """A class that can be named, but not made."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        raise NotImplementedError("this package forecasts pandas frames only; install fugue to run on Spark, Dask or Ray")
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        raise NotImplementedError("only pandas frames are forecast here; Spark, Dask and Ray need fugue itself")
 
 
 class AnyDataFrame(_Absent):
@@ -28,6 +28,6 @@ class FugueWorkflow(_Absent):
     """Fugue's graph of tasks."""
 
 
-def transform(*args: object, **kwargs: object) -> object:
+def transform(*_args: object, **_kwargs: object) -> object:
     """Runs a function on an engine, of which there is none."""
     return _Absent()

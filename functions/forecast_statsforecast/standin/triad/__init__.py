@@ -10,7 +10,7 @@ class Schema:
 def conditional_dispatcher(function: Callable) -> Callable:
     """The function itself: further implementations can be registered, but their condition, an engine, never holds."""
 
-    def candidate(*args: object, **kwargs: object) -> Callable:
+    def candidate(*_args: object, **_kwargs: object) -> Callable:
         return lambda implementation: implementation
 
     function.candidate = candidate

@@ -7,6 +7,6 @@ def try_get_context_execution_engine() -> None:
     """No engine: statsforecast then forecasts pandas frames itself."""
 
 
-def make_execution_engine(*args: object, **kwargs: object) -> ExecutionEngine:
+def make_execution_engine(*_args: object, **_kwargs: object) -> ExecutionEngine:
     """Always an error: there are no engines."""
     return ExecutionEngine()

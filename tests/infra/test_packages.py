@@ -1,0 +1,191 @@
+"""What `sam build` makes: light enough for Lambda, and able to run with nothing but boto3 beside it."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+pytestmark = pytest.mark.build
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / ".aws-sam" / "build"
+LIMIT_MIB = 250
+# Lambda's own limit; a package this close to it would soon be over.
+COMFORTABLE_MIB = 245
+
+FUNCTIONS = [
+    "ValidateFunction",
+    "AggregateFunction",
+    "DetectAnomaliesFunction",
+    "ForecastProphetFunction",
+    "ForecastStatsforecastFunction",
+    "GenerateReportFunction",
+    "RefreshPartitionsFunction",
+]
+# Libraries that belong to other packages: what loads one is larger and slower than it has to be.
+NOT_IN = {
+    "ValidateFunction": {"pandas", "prophet", "statsforecast", "altair"},
+    "AggregateFunction": {"pandas", "prophet", "statsforecast", "altair"},
+    "DetectAnomaliesFunction": {"pandas", "prophet", "statsforecast", "altair"},
+    "ForecastProphetFunction": {"polars", "pyarrow", "matplotlib", "statsforecast"},
+    "ForecastStatsforecastFunction": {"polars", "pyarrow", "prophet"},
+    "GenerateReportFunction": {"polars", "pandas", "pyarrow", "numpy"},
+    "RefreshPartitionsFunction": {"polars", "pandas", "numpy", "altair"},
+}
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """The built template, after a build of what has changed since the last one."""
+    environment = {
+        **os.environ,
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    sam = Path(sys.executable).parent / "sam"
+    BUILT.parent.mkdir(exist_ok=True)
+    with (BUILT.parent / "build.lock").open("w") as lock:  # two test processes must not build at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run([sam, "build"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return yaml_parse((BUILT / "template.yaml").read_text())
+
+
+def layers(template: dict[str, Any], function: str) -> list[Path]:
+    return [BUILT / layer["Ref"] for layer in template["Resources"][function]["Properties"]["Layers"]]
+
+
+def size_mib(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
+
+
+def bare_python(
+    template: dict[str, Any], function: str, code: str, boto3_home: Path
+) -> subprocess.CompletedProcess[str]:
+    """Runs `code` as Lambda would: the package, its layers, boto3 and the standard library, nothing else."""
+    path = [str(BUILT / function), *(str(layer / "python") for layer in layers(template, function)), str(boto3_home)]
+    preamble = f"import sys; sys.path[:0] = {path!r}\n"
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "LAKE_BUCKET": "lake",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_METRICS_NAMESPACE": "test",
+    }
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", preamble + code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="session")
+def boto3_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with boto3 and what it needs, as in Lambda's runtime."""
+    site = Path(boto3.__file__).resolve().parents[1]
+    home = tmp_path_factory.mktemp("runtime")
+    for name in ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py"):
+        (home / name).symlink_to(site / name)
+    return home
+
+
+def test_there_is_a_package_for_every_function(template):
+    built = {
+        name for name, resource in template["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert built == set(FUNCTIONS)
+    assert all((BUILT / name / "app.py").exists() for name in built)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_with_its_layers_is_light_enough(template, function):
+    parts = {folder.name: size_mib(folder) for folder in (BUILT / function, *layers(template, function))}
+    assert all(size > 0 for size in parts.values()), parts
+    assert sum(parts.values()) < COMFORTABLE_MIB < LIMIT_MIB, parts
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_handler_loads_with_only_its_package_and_boto3(template, function, boto3_home):
+    code = "import app, sys; assert callable(app.handler); print(*sorted({n.split('.')[0] for n in sys.modules}))"
+    done = bare_python(template, function, code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
+    loaded = set(done.stdout.split())
+    assert {"energy", "pydantic", "aws_lambda_powertools"} <= loaded
+    assert not loaded & NOT_IN[function]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_package_holds_nothing_of_another(template, function):
+    """Even where nothing loads it."""
+    folders = [BUILT / function, *(layer / "python" for layer in layers(template, function))]
+    held = {path.stem for folder in folders for path in folder.iterdir()}
+    assert not held & NOT_IN[function]
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name.startswith(("Forecast", "Generate"))])
+def test_a_package_repeats_nothing_of_the_core_layer(template, function):
+    def libraries(folder: Path) -> set[str]:
+        return {path.name.split("-")[0] for path in folder.glob("*.dist-info")}
+
+    in_core = libraries(BUILT / "CoreLayer" / "python")
+    assert {"pydantic", "tzdata"} <= in_core
+    assert not libraries(BUILT / function) & in_core
+
+
+def test_prophet_forecasts_in_its_package(template, boto3_home):
+    code = """
+import logging, pandas as pd
+logging.disable(logging.CRITICAL)
+from prophet import Prophet
+days = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=28), "y": [10.0 + day % 7 for day in range(28)]})
+model = Prophet(daily_seasonality=False, weekly_seasonality=True, yearly_seasonality=False).fit(days)
+ahead = model.predict(model.make_future_dataframe(7)).tail(7)
+assert abs(ahead["yhat"].sum() - (7 * 10 + 21)) < 7, ahead["yhat"].tolist()
+"""
+    done = bare_python(template, "ForecastProphetFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_statsforecast_forecasts_in_its_package_without_fugue(template, boto3_home):
+    code = """
+import fugue, pandas as pd
+from statsforecast import StatsForecast
+from statsforecast.models import AutoETS, DynamicOptimizedTheta, SeasonalWindowAverage, WindowAverage
+assert "Stands in" in fugue.__doc__
+days = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=56), "y": [10.0 + day % 7 for day in range(56)]})
+days["unique_id"] = "all"
+models = [AutoETS(7), DynamicOptimizedTheta(7), SeasonalWindowAverage(7, 4), WindowAverage(28)]
+ahead = StatsForecast(models=models, freq="D", n_jobs=1).forecast(df=days, h=7)
+assert ahead["SeasWA"].tolist() == [10.0 + day for day in range(7)], ahead
+assert ahead["WindowAverage"].tolist() == [13.0] * 7, ahead
+assert abs(ahead["AutoETS"].sum() - 91) < 7 and abs(ahead["DynamicOptimizedTheta"].sum() - 91) < 7, ahead
+try:
+    StatsForecast(models=models, freq="D").forecast(df=object(), h=7)
+except NotImplementedError as error:
+    assert "fugue" in str(error)
+else:
+    raise AssertionError("a frame of another kind was accepted")
+"""
+    done = bare_python(template, "ForecastStatsforecastFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_charts_are_drawn_in_the_report_s_package(template, boto3_home):
+    code = """
+import altair as alt, vl_convert
+chart = alt.Chart(alt.Data(values=[{"day": "a", "kwh": 1.0}])).mark_bar().encode(x="day:N", y="kwh:Q")
+assert vl_convert.vegalite_to_svg(chart.to_json()).startswith("<svg")
+"""
+    done = bare_python(template, "GenerateReportFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
