@@ -1,0 +1,173 @@
+"""State "Aggregate readings" against S3: several uploads of a site, in any order, become the same tables."""
+
+import itertools
+import json
+
+import pytest
+
+from energy import __version__, lake, parquet, store
+from energy.contracts import RowCounts, Upload
+from energy.documents import ReadingsSummary
+from energy.manifest import Manifest
+from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, READINGS
+
+HEADER = "timestamp,appliance,kwh\n"
+MARCH = HEADER + "2024-03-01 10:00,oven,1\n2024-03-01 11:00,oven,2\n"
+APRIL = HEADER + "2024-03-01 11:00,oven,5\n2024-04-01 10:00,oven,4\n"
+
+
+@pytest.fixture
+def validated(lake_on_moto, load_handler, context):
+    """Uploads text and validates it."""
+    handler = load_handler("validate")
+
+    def run(content, key="raw/a.csv", sequencer="0A"):
+        answer = lake_on_moto.put_object(Bucket="lake", Key=key, Body=content.encode())
+        found = {"key": key, "size": len(content), "etag": answer["ETag"].strip('"'), "sequencer": sequencer}
+        return handler({"bucket": {"name": "lake"}, "object": found | {"version-id": answer["VersionId"]}}, context)
+
+    return run
+
+
+@pytest.fixture
+def aggregate(load_handler, context):
+    handler = load_handler("aggregate")
+    return lambda output: handler({"validated": output}, context)
+
+
+def draft_of(publication):
+    return Manifest.model_validate_json(store.read(publication["draft_key"]))
+
+
+def commit(publication):
+    """What the commit does with a draft."""
+    content = store.read(publication["draft_key"])
+    store.swap(lake.manifest_key(publication["site"]), content, publication["base_etag"])
+    return Manifest.model_validate_json(content)
+
+
+def published_readings(manifest):
+    return [
+        row
+        for partition in manifest.tables[READINGS.name]
+        for row in parquet.from_bytes(store.read(partition.prefix + "readings.parquet"))
+        .select("timestamp", "appliance", "kwh", "upload")
+        .iter_rows()
+    ]
+
+
+def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, aggregate):
+    output = validated(MARCH)
+    publication = aggregate(output)
+    pub = lake.publication_id(output["run_id"], None)
+    assert (publication["pub"], publication["base_etag"], publication["readings"]) == (pub, None, 2)
+    assert (publication["appliances"], publication["timezone"]) == (1, "UTC")
+    draft = draft_of(publication)
+    assert (draft.pub, draft.code_version, list(draft.uploads)) == (pub, __version__, ["raw/a.csv"])
+    assert draft.uploads["raw/a.csv"].rows == RowCounts(read=2, accepted=2, rejected=0, duplicates=0)
+    assert {name: [(p.values, p.prefix) for p in partitions] for name, partitions in draft.tables.items()} == {
+        "raw_energy_data": [(["home", "2024-03"], f"processed/readings/site=home/month=2024-03/pub={pub}/")],
+        "processed_energy_data": [(["home"], f"processed/appliances/site=home/pub={pub}/")],
+        "hourly_energy_data": [(["home"], f"processed/hourly/site=home/pub={pub}/")],
+        "hourly_profile_data": [(["home"], f"processed/profile/site=home/pub={pub}/")],
+        "daily_energy_data": [(["home"], f"processed/daily/site=home/pub={pub}/")],
+    }
+    for table, name in (
+        (READINGS, "readings"),
+        (APPLIANCES, "appliances"),
+        (HOURLY, "hourly"),
+        (PROFILE, "profile"),
+        (DAILY, "daily"),
+    ):
+        frame = parquet.from_bytes(store.read(draft.tables[table.name][0].prefix + f"{name}.parquet"))
+        assert dict(frame.schema) == dict(parquet.polars_schema(table))
+        assert frame.height > 0
+    assert publication["hourly_key"] == f"processed/hourly/site=home/pub={pub}/hourly.parquet"
+    assert publication["daily_key"] == f"processed/daily/site=home/pub={pub}/daily.parquet"
+    summary = ReadingsSummary.model_validate_json(store.read(publication["summary_key"]))
+    assert (summary.total_kwh, summary.uploads, summary.site) == (3.0, 1, "home")
+    assert lake.manifest_key("home") not in keys(lake_on_moto)
+
+
+def keys(s3):
+    return [found["Key"] for found in s3.list_objects_v2(Bucket="lake")["Contents"]]
+
+
+def test_a_second_upload_wins_where_both_have_a_reading_and_leaves_other_months_alone(validated, aggregate):
+    first = commit(aggregate(validated(HEADER + "2024-02-01 10:00,oven,8\n" + MARCH.removeprefix(HEADER))))
+    publication = aggregate(validated(APRIL, key="raw/z.csv"))
+    second = commit(publication)
+    a, z = lake.upload_id("raw/a.csv"), lake.upload_id("raw/z.csv")
+    assert [(str(t), kwh, upload) for t, _, kwh, upload in published_readings(second)] == [
+        ("2024-02-01 10:00:00", 8.0, a),
+        ("2024-03-01 10:00:00", 1.0, a),
+        ("2024-03-01 11:00:00", 5.0, z),
+        ("2024-04-01 10:00:00", 4.0, z),
+    ]
+    february = {m.pub: m.tables[READINGS.name][0].prefix for m in (first, second)}
+    assert set(february.values()) == {f"processed/readings/site=home/month=2024-02/pub={first.pub}/"}
+    assert publication["readings"] == 4
+    assert ReadingsSummary.model_validate_json(store.read(publication["summary_key"])).total_kwh == 18.0
+
+
+def test_a_newer_version_replaces_the_older_and_a_month_left_empty_goes(validated, aggregate):
+    commit(aggregate(validated(APRIL)))
+    manifest = commit(aggregate(validated(MARCH, sequencer="0B")))
+    assert [(str(t), kwh) for t, _, kwh, _ in published_readings(manifest)] == [
+        ("2024-03-01 10:00:00", 1.0),
+        ("2024-03-01 11:00:00", 2.0),
+    ]
+    assert [p.values for p in manifest.tables[READINGS.name]] == [["home", "2024-03"]]
+    assert manifest.uploads["raw/a.csv"].months == ["2024-03"]
+
+
+def test_an_older_version_that_comes_late_changes_nothing(validated, aggregate):
+    older, newer = validated(APRIL), validated(MARCH, sequencer="0B")
+    before = commit(aggregate(newer))
+    late = draft_of(aggregate(older))
+    assert late.uploads == before.uploads
+    assert published_readings(late) == published_readings(before)
+
+
+def test_any_order_of_uploads_publishes_the_same_tables(lake_on_moto, validated, aggregate):
+    contents = {"a": MARCH, "b": APRIL, "c": HEADER + "2024-03-01 10:00,oven,7\n2024-05-01 00:00,fridge,0.1\n"}
+    outputs = {name: validated(content, key=f"raw/{name}.csv") for name, content in contents.items()}
+    seen = set()
+    for order in itertools.permutations(contents):
+        lake_on_moto.delete_object(Bucket="lake", Key=lake.manifest_key("home"))
+        for name in order:
+            publication = aggregate(outputs[name])
+            manifest = commit(publication)
+        tables = {
+            (name, *partition.values): store.read(partition.prefix + name_of_file)
+            for name, name_of_file in (
+                (READINGS.name, "readings.parquet"),
+                (APPLIANCES.name, "appliances.parquet"),
+                (HOURLY.name, "hourly.parquet"),
+                (DAILY.name, "daily.parquet"),
+                (PROFILE.name, "profile.parquet"),
+            )
+            for partition in manifest.tables[name]
+        }
+        seen.add((str(sorted(tables.items())), store.read(publication["summary_key"])))
+    assert len(seen) == 1
+
+
+def test_the_same_state_twice_writes_the_same_bytes(lake_on_moto, validated, aggregate):
+    output = validated(MARCH)
+    assert aggregate(output) == aggregate(output)
+    versions = lake_on_moto.list_object_versions(Bucket="lake")["Versions"]
+    assert len(versions) == len(keys(lake_on_moto))
+
+
+def test_sites_do_not_see_each_other(validated, aggregate):
+    commit(aggregate(validated(MARCH, key="raw/one/a.csv")))
+    publication = aggregate(validated(APRIL, key="raw/two/a.csv"))
+    assert (publication["site"], publication["base_etag"], publication["readings"]) == ("two", None, 2)
+    assert list(draft_of(publication).uploads) == ["raw/two/a.csv"]
+
+
+def test_the_upload_in_the_manifest_is_the_one_of_the_event(validated, aggregate):
+    output = validated(MARCH)
+    draft = json.loads(store.read(aggregate(output)["draft_key"]))
+    assert Upload.model_validate(draft["uploads"]["raw/a.csv"]["upload"]) == Upload.model_validate(output["upload"])

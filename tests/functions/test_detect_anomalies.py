@@ -1,0 +1,70 @@
+"""State "Detect anomalies" against S3: a table, also an empty one, and a document for the report."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from energy import parquet, store
+from energy.documents import AnomalySummary
+from energy.schema import ANOMALIES, HOURLY
+
+START = dt.datetime(2024, 3, 1)
+
+
+@pytest.fixture
+def detect(lake_on_moto, load_handler, context):
+    """Detects in an hourly table of consecutive hours of one appliance."""
+    handler = load_handler("detect_anomalies")
+
+    def run(*kwh):
+        times = [START + dt.timedelta(hours=n) for n in range(len(kwh))]
+        hourly = pl.DataFrame(
+            {"timestamp": times, "timestamp_utc": times, "appliance": "oven", "kwh": kwh, "readings": 1}
+        )
+        store.put_once("processed/hourly/site=home/pub=p/hourly.parquet", parquet.table_bytes(hourly, HOURLY))
+        publication = {
+            "site": "home",
+            "pub": "p",
+            "run_id": "r",
+            "base_etag": None,
+            "draft_key": "d",
+            "hourly_key": "processed/hourly/site=home/pub=p/hourly.parquet",
+            "daily_key": "d",
+            "summary_key": "s",
+            "readings": len(kwh),
+            "appliances": 1,
+            "timezone": "UTC",
+        }
+        return handler({"publication": publication}, context)
+
+    return run
+
+
+def test_an_unusual_hour_is_in_the_table_and_in_the_summary(detect):
+    answer = detect(*[1.0] * 9, 11.0)
+    assert answer == {
+        "table_prefix": "anomalies/site=home/pub=p/",
+        "summary_key": "anomalies/documents/site=home/pub=p/summary.json",
+        "count": 1,
+    }
+    table = parquet.from_bytes(store.read("anomalies/site=home/pub=p/anomalies.parquet"))
+    assert dict(table.schema) == dict(parquet.polars_schema(ANOMALIES))
+    assert table.select("timestamp", "kwh", "method").row(0) == (START + dt.timedelta(hours=9), 11.0, "mean_2std")
+    summary = AnomalySummary.model_validate_json(store.read(answer["summary_key"]))
+    assert (summary.count, summary.hours_judged, summary.by_appliance) == (1, 10, {"oven": 1})
+    assert summary.top[0].kwh == 11.0
+
+
+def test_nothing_unusual_is_an_empty_table(detect):
+    answer = detect(*[0.5] * 24)
+    table = parquet.from_bytes(store.read("anomalies/site=home/pub=p/anomalies.parquet"))
+    assert (answer["count"], table.height) == (0, 0)
+    assert dict(table.schema) == dict(parquet.polars_schema(ANOMALIES))
+    summary = AnomalySummary.model_validate_json(store.read(answer["summary_key"]))
+    assert summary.skipped == {"oven": "every hour used the same energy"}
+
+
+def test_detecting_twice_writes_once(lake_on_moto, detect):
+    assert detect(*[1.0] * 9, 11.0) == detect(*[1.0] * 9, 11.0)
+    assert len(lake_on_moto.list_object_versions(Bucket="lake")["Versions"]) == 3

@@ -1,0 +1,181 @@
+"""State "Validate upload" against S3: what is in the lake afterwards."""
+
+import gzip
+import json
+
+import polars as pl
+import pytest
+
+from energy import lake, parquet, settings, store
+from energy.contracts import RowCounts, ValidateOutput
+from energy.errors import InputRejected, ObjectMissing
+from energy.manifest import Manifest, ManifestUpload
+
+BUCKET = "lake"
+HEADER = "timestamp,appliance,kwh\n"
+GOOD = HEADER + "".join(f"2024-03-{day:02d} 10:00,oven,{day / 10}\n" for day in range(1, 21))
+
+
+@pytest.fixture
+def upload(lake_on_moto):
+    """Puts an object under raw/ and returns `detail` of its event."""
+
+    def put(content, key="raw/house/a.csv", sequencer="0A"):
+        body = content.encode() if isinstance(content, str) else content
+        answer = lake_on_moto.put_object(Bucket=BUCKET, Key=key, Body=body)
+        found = {"key": key, "size": len(body), "etag": answer["ETag"].strip('"'), "sequencer": sequencer}
+        if "VersionId" in answer:
+            found["version-id"] = answer["VersionId"]
+        return {"bucket": {"name": BUCKET}, "object": found, "reason": "PutObject"}
+
+    return put
+
+
+@pytest.fixture
+def validate(load_handler, context):
+    handler = load_handler("validate")
+    return lambda event: handler(event, context)
+
+
+def keys(s3, prefix=""):
+    return [found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+
+def written(s3):
+    return [key for key in keys(s3) if not key.startswith("raw/")]
+
+
+def test_good_rows_are_written_by_month_and_nothing_else_is(lake_on_moto, upload, validate):
+    event = upload(GOOD + "2024-04-01 10:00,oven,7\n2024-04-01 10:00,fridge,8\n")
+    answer = validate(event)
+    run, site = answer["run_id"], "house"
+    assert run == lake.run_id(BUCKET, "raw/house/a.csv", event["object"]["version-id"])
+    assert answer["rows"] == {"read": 22, "accepted": 22, "rejected": 0, "duplicates": 0}
+    assert (answer["site"], answer["months"], answer["already_published"]) == (site, ["2024-03", "2024-04"], False)
+    expected = [
+        lake.upload_readings_key(site, lake.upload_id("raw/house/a.csv"), run, month)
+        for month in ("2024-03", "2024-04")
+    ]
+    assert written(lake_on_moto) == expected
+    april = parquet.from_bytes(store.read(expected[1]))
+    assert april.columns == ["timestamp", "timestamp_utc", "appliance", "kwh"]
+    assert list(april.select("appliance", "kwh").iter_rows()) == [("fridge", 8.0), ("oven", 7.0)]
+
+
+def test_the_month_is_that_of_the_local_clock(upload, validate, monkeypatch):
+    monkeypatch.setenv("SITE_TIMEZONE", "Europe/Berlin")
+    settings.settings.cache_clear()
+    assert validate(upload(HEADER + "2024-03-31T22:30Z,oven,1\n"))["months"] == ["2024-04"]
+
+
+def test_bad_rows_go_to_quarantine_with_line_code_and_reason(lake_on_moto, upload, validate):
+    answer = validate(upload(GOOD + "2024-03-25 10:00,=oven,-1\n2024-03-01 10:00,oven,0.1\n"))
+    assert answer["rows"] == {"read": 22, "accepted": 20, "rejected": 1, "duplicates": 1}
+    assert answer["warnings"] == ["DUPLICATE_READING: 1 reading(s) appear more than once; each was counted once."]
+    rejected, problems = (lake.quarantine_key("house", answer["run_id"], n) for n in ("rejected.csv", "problems.json"))
+    assert keys(lake_on_moto, "quarantine/") == [problems, rejected]
+    row = pl.read_csv(store.read(rejected)).row(0, named=True)
+    assert (row["line"], row["code"], row["text"]) == (22, "NEGATIVE", "2024-03-25 10:00,=oven,-1")
+    document = json.loads(store.read(problems))
+    assert (document["verdict"], document["codes"], document["key"]) == ("partial", {"NEGATIVE": 1}, "raw/house/a.csv")
+
+
+def test_a_refused_file_leaves_its_reason_and_no_reading(lake_on_moto, upload, validate):
+    with pytest.raises(InputRejected, match="MISSING_COLUMN"):
+        validate(upload("time,appliance,kwh\n1,2,3\n"))
+    (problems,) = written(lake_on_moto)
+    document = json.loads(store.read(problems))
+    assert (document["verdict"], document["codes"], document["rows"]) == ("rejected", {"MISSING_COLUMN": 1}, None)
+    assert document["messages"][0].startswith("MISSING_COLUMN: The header in line 1 lacks timestamp;")
+
+
+def test_a_file_with_too_many_bad_rows_leaves_them_and_no_reading(lake_on_moto, upload, validate):
+    with pytest.raises(InputRejected, match="TOO_MANY_BAD_ROWS"):
+        validate(upload(HEADER + "x,oven,1\n" * 10 + "2024-03-01 10:00,oven,1\n" * 2))
+    assert [key.rsplit("/", 1)[1] for key in written(lake_on_moto)] == ["problems.json", "rejected.csv"]
+    document = json.loads(store.read(written(lake_on_moto)[0]))
+    assert document["codes"] == {"BAD_TIMESTAMP": 10, "TOO_MANY_BAD_ROWS": 1}
+    assert document["rows"] == {"read": 12, "accepted": 1, "rejected": 10, "duplicates": 1}
+
+
+@pytest.mark.parametrize("content", [GOOD + "x,oven,1\n", "x,oven,1\n"])
+def test_the_same_event_again_writes_the_same_bytes(lake_on_moto, upload, validate, content):
+    event = upload(content)
+    answers = []
+    for _ in range(2):
+        try:
+            answers.append(validate(event))
+        except InputRejected as refused:
+            answers.append(str(refused))
+    assert answers[0] == answers[1]
+    versions = lake_on_moto.list_object_versions(Bucket=BUCKET)["Versions"]
+    assert len(versions) == len(keys(lake_on_moto))
+
+
+def test_exactly_the_version_of_the_event_is_read(upload, validate):
+    first = upload(GOOD)
+    upload(HEADER + "2024-03-01 10:00,oven,9\n")
+    assert validate(first)["rows"]["read"] == 20
+
+
+def test_without_a_version_id_a_replaced_upload_is_missing_rather_than_mistaken(upload, validate):
+    event = upload(GOOD)
+    del event["object"]["version-id"]
+    assert validate(event)["upload"]["version"] == event["object"]["etag"]
+    upload(HEADER + "2024-03-01 10:00,oven,9\n")
+    with pytest.raises(ObjectMissing):
+        validate(event)
+
+
+def test_a_key_is_taken_literally_and_decoded_only_if_there_is_none(upload, validate):
+    literal = validate(upload(GOOD, key="raw/a%2Bb+c.csv"))
+    assert literal["upload"]["key"] == "raw/a%2Bb+c.csv"
+    event = upload(GOOD, key="raw/ü x.csv")
+    event["object"]["key"] = "raw/%C3%BC+x.csv"
+    assert validate(event)["upload"]["key"] == "raw/ü x.csv"
+    event["object"]["key"] = "raw/nothing.csv"
+    with pytest.raises(ObjectMissing):
+        validate(event)
+
+
+def publish(output):
+    validated = ValidateOutput.model_validate(output)
+    rows = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
+    manifest = Manifest(
+        site=validated.site,
+        pub="p",
+        code_version="0",
+        uploads={validated.upload.key: ManifestUpload(upload=validated.upload, rows=rows, months=["2024-03"])},
+        tables={},
+    )
+    store.swap(lake.manifest_key(validated.site), manifest.to_json(), None)
+
+
+def test_a_published_version_and_an_older_one_are_not_read_again(lake_on_moto, upload, validate):
+    older, newer = upload(GOOD, sequencer="0A"), upload("broken", sequencer="0B")
+    current = upload(GOOD, sequencer="0C")
+    publish(validate(current))
+    before = written(lake_on_moto)
+    for event in (older, newer, current):
+        answer = validate(event)
+        assert answer["already_published"] is True
+        assert answer["rows"]["read"] == 0
+        assert answer["months"] == []
+    assert written(lake_on_moto) == before
+    assert validate(upload(GOOD + "2024-03-25 10:00,oven,1\n", sequencer="0D"))["already_published"] is False
+
+
+def test_a_packed_upload_gives_the_same_readings(upload, validate):
+    plain, packed = validate(upload(GOOD, "raw/a.csv")), validate(upload(gzip.compress(GOOD.encode()), "raw/b.csv.gz"))
+    first, second = (
+        store.read(lake.upload_readings_key("home", lake.upload_id(o["upload"]["key"]), o["run_id"], "2024-03"))
+        for o in (plain, packed)
+    )
+    assert first == second
+    assert packed["warnings"] == []
+
+
+def test_the_answer_stays_small_whatever_the_file(upload, validate):
+    header = HEADER.strip() + "," + ",".join("x" * 100 + str(n) for n in range(900)) + "\n"
+    answer = validate(upload(header + "2024-03-01 10:00,oven,1" + "," * 900 + "\n"))
+    assert len(json.dumps(answer)) < 4_000
