@@ -77,9 +77,16 @@ def _key(site: str, file: Path) -> str:
 
 
 def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "LocalAws":
-    from local import LakeInUse, LocalAws
+    from local.lake_folder import LakeFolder, LakeInUse
 
     try:
+        # LocalAws finds that out too, but only after it has started.
+        if lake.exists():
+            folder = LakeFolder(lake)
+            folder.lock()
+            folder.unlock()
+        from local import LocalAws
+
         return stack.enter_context(LocalAws(lake=lake, built=built, parameters={"SiteTimezone": timezone}))
     except (LakeInUse, FileNotFoundError) as error:
         fail(f"{error}.")

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -14,6 +16,7 @@ from typer.testing import CliRunner, Result
 from cli import progress
 from cli.main import app
 from energy import __version__
+from local.lake_folder import LakeFolder, StoredObject
 
 
 def energy(*arguments: str | Path) -> Result:
@@ -216,3 +219,72 @@ def test_what_a_failure_says_cannot_steer_the_terminal() -> None:
 
     assert "\x1b" not in lines[0]
     assert "[red]x" in lines[0]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """A lake folder with one table of one file, saved as the local AWS saves it."""
+    key = "processed/appliances/site=home/pub=1/appliances.parquet"
+    buffer = io.BytesIO()
+    pl.DataFrame({"appliance": ["=cmd()", "AC"], "total_kwh": [2.5, 40.0]}).write_parquet(buffer)
+    content = buffer.getvalue()
+    stored = StoredObject(key, "v1", "etag", "2026-01-01T00:00:00+00:00", {}, "01", len(content))
+    columns = [{"Name": "appliance", "Type": "string"}, {"Name": "total_kwh", "Type": "double"}]
+    location = f"s3://bucket/{key.rpartition('/')[0]}/"
+    table = {
+        "Name": "processed_energy_data",
+        "StorageDescriptor": {"Columns": columns, "Location": "s3://bucket/processed/appliances/"},
+        "PartitionKeys": [{"Name": "site", "Type": "string"}],
+        "Partitions": [{"Values": ["home"], "StorageDescriptor": {"Location": location}}],
+    }
+    folder = LakeFolder(tmp_path / "lake")
+    folder.save([stored], lambda _: content, {"energy_db": [table]})
+    return folder.path
+
+
+def test_query_answers_in_every_format(lake: Path) -> None:
+    sql = "SELECT * FROM energy_db.processed_energy_data ORDER BY total_kwh DESC"
+
+    as_csv, as_json, as_table = (energy("query", sql, "--lake", lake, "--format", f) for f in ("csv", "json", "table"))
+
+    assert [as_csv.exit_code, as_json.exit_code, as_table.exit_code] == [0, 0, 0]
+    assert as_csv.stdout == "appliance,total_kwh,site\nAC,40.0,home\n'=cmd(),2.5,home\n"
+    assert json.loads(as_json.stdout) == [
+        {"appliance": "AC", "total_kwh": 40.0, "site": "home"},
+        {"appliance": "=cmd()", "total_kwh": 2.5, "site": "home"},
+    ]
+    assert [line.split() for line in as_table.stdout.splitlines() if "home" in line] == [
+        ["AC", "40.000", "home"],
+        ["=cmd()", "2.500", "home"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT * FROM nowhere", "There are: energy_db.processed_energy_data."),
+        ("SELECT nothing FROM processed_energy_data", "nothing"),
+        ("SELECT (", "Syntax error"),
+        ("DROP TABLE processed_energy_data", "Only reading is possible"),
+    ],
+)
+def test_a_query_without_an_answer_ends_with_1(lake: Path, sql: str, said: str) -> None:
+    result = energy("query", sql, "--lake", lake)
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_lake_that_is_in_use_is_left_alone(lake: Path, tmp_path: Path) -> None:
+    file = tmp_path / "readings.csv"
+    file.write_text("timestamp,appliance,kwh\n")
+    other = LakeFolder(lake)
+    other.lock()
+    try:
+        result = energy("run", file, "--lake", lake)
+    finally:
+        other.unlock()
+
+    assert result.exit_code == 1
+    assert "in use" in result.stderr
