@@ -33,7 +33,7 @@ def test_weekends_against_workdays_and_this_week_against_the_last():
     assert sheet.facts["week.change_direction"].value == "more"
     assert texts(sheet, "trend.recent_kwh", "trend.before_kwh") == ["80.0 kWh", "80.0 kWh"]
     assert sheet.facts["trend.change_direction"].value == "about as much"
-    assert texts(sheet, "trend.first", "trend.last") == ["23 Mar 2026", "29 Mar 2026"]
+    assert texts(sheet, "trend.first", "trend.last") == ["Mon 23 Mar 2026", "Sun 29 Mar 2026"]
 
 
 def test_trend_leaves_days_read_in_part_out():
@@ -45,10 +45,11 @@ def test_trend_leaves_days_read_in_part_out():
     assert texts(sheet, "trend.recent_kwh", "trend.before_kwh", "trend.change") == ["14.0 kWh", "7.0 kWh", "100 %"]
 
 
-def test_always_on_is_the_quietest_night_hour_without_what_runs_at_night_by_choice():
-    # Heater 200 / 28 / 24 + other 40 / 28 / 24 = 0.357 kW; of 320 / 28 = 11.43 kWh a day that is 8.571 / 11.43.
+def test_always_on_is_the_quietest_night_hour_without_heating_and_what_runs_at_night_by_choice():
+    # The other things alone: 40 / 28 / 24 = 0.0595 kW, 1.43 kWh a day of 320 / 28 = 11.43 kWh.
     sheet = sheet_of(home.home())
-    assert texts(sheet, "site.base_kw", "site.base_share") == ["0.36 kW", "75 %"]
+    assert sheet.facts["site.base_kw"].text == "0.06 kW"
+    assert sheet.facts["site.base_share"].value == pytest.approx(0.125)
 
 
 def test_always_on_is_not_known_from_a_few_nights():
@@ -85,11 +86,11 @@ def test_forecast_facts():
     assert texts(sheet, "F.total_kwh", "F.level", "F.first", "F.last") == [
         "98.0 kWh",
         "80 %",
-        "30 Mar 2026",
-        "5 Apr 2026",
+        "Mon 30 Mar 2026",
+        "Sun 5 Apr 2026",
     ]
     assert texts(sheet, "F.highest_day", "F.highest_kwh", "F.highest_lower", "F.highest_upper") == [
-        "5 Apr 2026",
+        "Sun 5 Apr 2026",
         "17.0 kWh",
         "14.0 kWh",
         "20.0 kWh",
@@ -151,7 +152,7 @@ def test_a_shown_name_is_one_short_visible_line():
         (23, "hour", 0, "23:00\u201300:00"),
         (0, "weekday", 0, "Monday"),
         (2.04, "sigma", 0, "2.0"),
-        ("2026-03-02", "date", 0, "2 Mar 2026"),
+        ("2026-03-02", "date", 0, "Mon 2 Mar 2026"),
         ("2026-03-02T18:00:00", "datetime", 0, "Mon 2 Mar 2026 18:00"),
         (None, "kwh", 1, "not known"),
     ],

@@ -76,10 +76,11 @@ def test_an_upgrade_is_told_at_its_own_appliance():
 
 def test_behaviour_in_words():
     assert said(GOOD.behaviour) == (
-        "In the quietest hour of 01:00\u201305:00 the home draws 0.36 kW on average, without appliances that run at"
-        " night by choice. At most this much is always on: 75 % of a day. A weekend day takes 15.0 kWh, 50 % more than"
-        " a workday with 10.0 kWh. The last 7 complete days (23 Mar 2026 to 29 Mar 2026) took 80.0 kWh, about as much"
-        " as the 7 complete days before with 80.0 kWh."
+        "In the quietest hour of 01:00\u201305:00 the home draws 0.06 kW on average, without heating, cooling and"
+        " appliances that run at night by choice. At most this much is always on: 12 % of a day's energy."
+        " A weekend day takes 15.0 kWh, 50 % more than a workday with 10.0 kWh."
+        " The last 7 complete days (Mon 23 Mar 2026 to Sun 29 Mar 2026) took 80.0 kWh, about as much as the 7 complete"
+        " days before with 80.0 kWh."
     )
 
 

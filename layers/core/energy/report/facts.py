@@ -154,7 +154,7 @@ def format_value(value: Value, unit: Unit, dp: int = 0, bare: bool = False) -> s
 def _format_text(value: str, unit: Unit) -> str:
     if unit == "date":
         day = dt.date.fromisoformat(value)
-        return f"{day.day} {day:%b %Y}"
+        return f"{day:%a} {day.day} {day:%b %Y}"
     if unit == "datetime":
         moment = dt.datetime.fromisoformat(value)
         return f"{moment:%a} {moment.day} {moment:%b %Y} {moment:%H:%M}"

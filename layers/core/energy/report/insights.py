@@ -40,8 +40,9 @@ def behaviour(sheet: FactSheet) -> list[str]:
     said = []
     if sheet.known("site.base_kw", "site.base_share"):
         said.append(
-            "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without"
-            " appliances that run at night by choice. At most this much is always on: {{site.base_share}} of a day."
+            "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without heating,"
+            " cooling and appliances that run at night by choice. At most this much is always on: {{site.base_share}}"
+            " of a day's energy."
         )
     else:
         said.append("What is always on cannot be told yet: that takes a week of complete days with hourly readings.")

@@ -38,7 +38,7 @@ METHOD = (
     "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
     "The busiest hour is the hour of day with the largest mean energy per day.",
     "A complete day has readings for nearly all of its intervals; comparisons and the forecast use complete days only.",
-    "What is always on is read from average hours, so it is an upper limit.",
+    "What is always on is read from average night hours, so it is an upper limit.",
     "Unusual means far above an appliance's own usual level. It is a hint to look, not a fault.",
     "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
     " wording was not verified are given without a figure.",
@@ -46,6 +46,7 @@ METHOD = (
     "There are no prices here: nothing in this report is about money.",
 )
 
+_KEPT_TOGETHER = {"kwh", "kw", "share", "hours", "date"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@$]|:(?=//)|(?<=\bwww)\.)")
 _MARKDOWN_START = re.compile(r"^([-+=#]|\d+(?=[.)](?:\s|$)))")
 
@@ -54,7 +55,8 @@ def html(sheet: FactSheet, narrative: Narrative) -> bytes:
     """One self-contained page: no script, nothing loaded from anywhere."""
     drawn = charts(sheet)
     page = _templates().get_template("report.html.j2")
-    return page.render(**_context(sheet, narrative), charts=drawn).encode()
+    context = {**_context(sheet, narrative), "fill": lambda text: fill(text, sheet, unbroken=True)}
+    return page.render(**context, charts=drawn).encode()
 
 
 def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
@@ -88,9 +90,14 @@ def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
     return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
-def fill(text: str, sheet: FactSheet) -> str:
-    """A sentence with the facts in place of their placeholders."""
-    return PLACEHOLDER.sub(lambda match: sheet.facts[match[1]].text, text)
+def fill(text: str, sheet: FactSheet, unbroken: bool = False) -> str:
+    """A sentence with the facts in place of their placeholders; `unbroken` keeps a number and its unit on one line."""
+
+    def shown(match: re.Match[str]) -> str:
+        fact = sheet.facts[match[1]]
+        return fact.text.replace(" ", "\u00a0") if unbroken and fact.unit in _KEPT_TOGETHER else fact.text
+
+    return PLACEHOLDER.sub(shown, text)
 
 
 def escape_markdown(text: str) -> str:

@@ -154,12 +154,14 @@ def _add_classes(facts: Collector, appliances: list[Appliance]) -> None:
 
 
 def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list[Appliance]) -> None:
-    """At most this much is always on: the mean of the quietest night hour, without what runs at night by choice."""
+    """At most this much is always on: the mean of the quietest night hour, without heating, cooling and what runs at
+    night by choice.
+    """
     facts.add("site.night_band", f"{NIGHT_HOURS.start:02d}:00\u2013{NIGHT_HOURS.stop:02d}:00", "text", "setting")
     counted = [
         one.profile_kwh
         for one, appliance in zip(readings.appliances, appliances, strict=True)
-        if appliance.kind not in DEFERRABLE
+        if appliance.kind not in DEFERRABLE | SEASONAL
     ]
     nights = sum(day.complete for day in readings.days)
     hours = [[profile[hour] for profile in counted] for hour in NIGHT_HOURS]
