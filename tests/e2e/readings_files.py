@@ -8,7 +8,7 @@ PEAK_HOUR = 19
 
 
 def write_csv(path: Path, days: int = 15, first_day: dt.date = dt.date(2026, 3, 2), factor: float = 1.0) -> Path:
-    """Hourly readings; each appliance uses its own kWh an hour, at 19 h twice as much, a little more every second day."""
+    """Hourly readings: its own kWh an hour for each appliance, twice that at 19 h, a quarter more every second day."""
     rows = ["timestamp,appliance,kwh"]
     for day in range(days):
         for hour in range(24):
