@@ -5,13 +5,12 @@ import contextlib
 import datetime as dt
 import json
 import logging
-import os
 import shutil
 import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -158,6 +157,12 @@ class LocalAws:
         return self._deployment.outputs
 
     @property
+    def verbs(self) -> dict[str, str]:
+        """The functions' folders (`validate`, `aggregate`, …) by the functions' names."""
+        folders = {logical_id: verb for verb, logical_id in self._deployment.verbs.items()}
+        return {name: folders[function.logical_id] for name, function in self._deployment.functions.items()}
+
+    @property
     def skipped(self) -> dict[str, str]:
         """Resources of the template without a local counterpart: logical id to type."""
         return self._deployment.skipped
@@ -166,7 +171,7 @@ class LocalAws:
         """A boto3 client of the local AWS."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
                     service,
                     endpoint_url=self.endpoint_url,
                     config=Config(proxies={}, max_pool_connections=50, retries={"total_max_attempts": 1}),

@@ -66,15 +66,16 @@ def s3_event() -> dict[str, Any]:
     }
 
 
-def payloads(execution: Execution) -> dict[str, dict[str, Any]]:
+def payloads(execution: Execution, verbs: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What each function was called with, by its folder's name, in the order of the calls."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for event in execution.history:
         if event["type"] != "TaskScheduled":
             continue
         parameters = json.loads(event["taskScheduledEventDetails"]["parameters"])
         if "Payload" in parameters:
-            found[parameters["FunctionName"]] = parameters["Payload"]
+            name = parameters["FunctionName"].rpartition(":function:")[2]
+            found[verbs[name]] = parameters["Payload"]
     return found
 
 
@@ -84,11 +85,10 @@ def record() -> list[Path]:
         sample_lake(Path(folder))
         with LocalAws(Path(folder)) as aws:
             execution = aws.wait(aws.start(s3_event(), name="recorded"))
-            by_verb = {verb: aws.function_arn(verb) for verb in aws.verbs}
+            verbs = aws.verbs
     if execution.status != "SUCCEEDED":
         raise RuntimeError(f"the sample's execution ended {execution.status}: {execution.error} {execution.cause}")
-    called = payloads(execution)
-    events = {"s3_event": s3_event()} | {verb: called[arn] for verb, arn in by_verb.items()}
+    events = {"s3_event": s3_event()} | payloads(execution, verbs)
     return [_write(EVENTS / f"{name}.json", event) for name, event in events.items()]
 
 
