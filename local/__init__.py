@@ -1,11 +1,12 @@
-"""A local AWS: deploys template.yaml onto moto, runs its state machine and the real handlers, keeps the lake in a folder."""
+"""A local AWS: the stack of template.yaml on this machine, its state machine and its handlers; the lake a folder."""
 
 from typing import TYPE_CHECKING, Any
 
 from local.lake_folder import CatalogTable, LakeFolder, LakeInUse
 
 if TYPE_CHECKING:
-    from local.aws import Execution, InvokeResult, LocalAws, StateChange
+    from local.aws import Execution, LocalAws, StateChange
+    from local.lambda_runtime import InvokeResult
 
 __all__ = ["CatalogTable", "Execution", "InvokeResult", "LakeFolder", "LakeInUse", "LocalAws", "StateChange"]
 

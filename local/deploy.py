@@ -1,4 +1,4 @@
-"""From template.yaml to resources: SAM's own transform, moto's CloudFormation, and boto3 for what the latter does not know."""
+"""From template.yaml to resources: SAM's own transform, moto's CloudFormation, boto3 for what that does not know."""
 
 import io
 import json

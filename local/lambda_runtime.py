@@ -202,7 +202,7 @@ class Sandbox:
         log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
         payload, is_error = self._run(request_id, json.dumps(event).encode())
         answer = json.loads(payload) if payload else None
-        error_type = str(answer.get("errorType", "Unhandled")) if is_error else None
+        error_type = str((answer or {}).get("errorType", "Unhandled")) if is_error else None
         return InvokeResult(answer, error_type, self._log_since(log_start))
 
     def _run(self, request_id: str, event: bytes) -> tuple[bytes, bool]:
@@ -295,7 +295,7 @@ class _RuntimeApi(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def address(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A function that was killed hangs up; that is no news."""
 
 
@@ -344,7 +344,7 @@ class _RuntimeApiRequest(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Requests are not news."""
 
 

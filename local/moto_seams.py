@@ -207,7 +207,7 @@ def service_calls_come_back_here(endpoint_url: str, before_call: Callable[..., A
 
     @functools.cache
     def client(service: str, region: str) -> Any:
-        made = session.client(
+        made = session.client(  # type: ignore[call-overload]
             service,
             region_name=region,
             endpoint_url=endpoint_url,
@@ -355,7 +355,7 @@ def functions_run_without_docker(invoke: Invoker) -> Iterator[None]:
 @contextlib.contextmanager
 def names_are_stable() -> Iterator[None]:
     """moto ends generated names at random. A lake that is restored must find its bucket under the same name."""
-    with mock.patch.object(moto.cloudformation.parsing, "random_suffix", lambda: "LOCAL"):
+    with mock.patch.object(moto.cloudformation.parsing, "random_suffix", return_value="LOCAL"):
         yield
 
 
@@ -367,7 +367,7 @@ def retries_wait(sleep: Callable[[float], None]) -> Iterator[None]:
 
 
 def restore_object(bucket: Any, name: str, content: bytes, saved: dict[str, Any]) -> None:
-    """Puts an object back as it was: same version id, time and sequencer, and no event. moto can only write new ones."""
+    """Puts an object back as it was: same version id, time and sequencer, no event. moto can only write new ones."""
     key = FakeKey(
         name=name,
         value=content,

@@ -60,14 +60,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815 - http.server calls them so
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return read_chunks(self.rfile)
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Requests are not news."""
 
 
@@ -105,7 +105,7 @@ def _handler(service: str, path: str) -> Callable[..., Any] | None:
 
 @functools.cache
 def _routes(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
-    backends = moto.backends.get_backend(service)  # type: ignore[call-overload]
+    backends = moto.backends.get_backend(service)
     regions = backends["123456789012"]
     backend = regions["us-east-1"] if "us-east-1" in regions.regions else regions["aws"]
     return [(re.compile(path), handler) for path, handler in backend.url_paths.items()]
