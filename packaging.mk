@@ -1,6 +1,7 @@
 # How the functions and layers are packed. Included by the Makefile.
 
-LOCKED := layers/core layers/polars functions/forecast_prophet functions/forecast_statsforecast functions/generate_report
+LOCKED := layers/core layers/polars \
+	functions/forecast_prophet functions/forecast_statsforecast functions/generate_report
 
 # What a package names but its function does not need, or what the core layer has already: resolved, but not installed.
 LEFT_OUT_functions/forecast_prophet := matplotlib contourpy cycler fonttools kiwisolver pillow pyparsing tzdata
@@ -14,7 +15,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: lock build
 
-lock: $(VENV)/.ready  ## pin what the functions and layers need (after changing a requirements.in or requirements/dev.txt)
+lock: $(VENV)/.ready  ## pin what the functions and layers need (after a change of requirements.in or dev.txt)
 	@$(foreach folder,$(LOCKED),$(LOCK) $(LEFT_OUT_$(folder):%=--no-emit-package %) $(folder)/requirements.in \
 		--output-file $(folder)/requirements.txt >/dev/null && echo "$(folder)/requirements.txt" &&) true
 
