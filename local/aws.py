@@ -115,6 +115,7 @@ class LocalAws:
         self._faults: list[_Fault] = []
         self._started: dict[tuple[str, str | None], str] = {}
         self._lock = threading.RLock()
+        self._saving = threading.Lock()
         self._on_exit = contextlib.ExitStack()
         self._clients: dict[str, Any] = {}
 
@@ -260,13 +261,15 @@ class LocalAws:
         """Saves the lake to its folder; does nothing without one."""
         if self.lake is None:
             return
-        with self._lock, moto_seams.s3_stands_still():
+        with self._saving:
+            self._save(self.lake)
+
+    def _save(self, lake: LakeFolder) -> None:
+        with moto_seams.s3_stands_still():
             keys = {name: self._s3_bucket.keys[name] for name in sorted(self._s3_bucket.keys)}
             current = {name: key for name, key in keys.items() if hasattr(key, "value")}
             catalog = _catalog()
-        self.lake.save(
-            (_stored(key) for key in current.values()), lambda stored: bytes(current[stored.key].value), catalog
-        )
+        lake.save((_stored(key) for key in current.values()), lambda stored: bytes(current[stored.key].value), catalog)
 
     def _open(self) -> None:
         self._on_exit.enter_context(_quiet())
