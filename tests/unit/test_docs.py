@@ -33,7 +33,9 @@ def test_every_column_is_documented_with_its_type_and_meaning():
 
 
 def test_the_readme_lists_every_table():
-    assert re.findall(r"^\| `(\w+)` \|", README.split("### Query")[1].split("## What lies")[0], re.MULTILINE) == [*TABLES]
+    assert re.findall(r"^\| `(\w+)` \|", README.split("### Query")[1].split("## What lies")[0], re.MULTILINE) == [
+        *TABLES
+    ]
 
 
 def test_the_states_in_the_picture_are_those_of_the_state_machine():
@@ -46,7 +48,9 @@ def test_the_states_in_the_picture_are_those_of_the_state_machine():
 def test_errors_that_the_readme_explains_are_those_that_executions_end_with():
     machine = (ROOT / "statemachine" / "energy_pipeline.asl.json").read_text()
     failures = set(re.findall(r'"Error": "(\w+)"', machine))
-    explained = set(re.findall(r"`((?:Upload|Report|Publication)\w+)`", README.split("## When something goes wrong")[1]))
+    explained = set(
+        re.findall(r"`((?:Upload|Report|Publication)\w+)`", README.split("## When something goes wrong")[1])
+    )
     assert explained == failures
 
 
