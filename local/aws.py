@@ -26,6 +26,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
     from moto.glue.models import glue_backends
     from moto.moto_api._internal import moto_api_backend
     from moto.s3.models import s3_backends
+    from moto.sns.models import sns_backends
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     from local import moto_seams
@@ -205,7 +206,7 @@ class LocalAws:
         give_up = time.monotonic() + timeout_seconds
         told = _Telling()
         while True:
-            running = execution.status == "RUNNING"
+            running = not getattr(execution, "has_ended", False)
             yield from told.changes(_history(execution))
             if not running:
                 self.save()
@@ -234,6 +235,11 @@ class LocalAws:
         """The ARNs of all executions since entry, oldest first."""
         backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
         return [execution.exec_arn for execution in backend.describe_state_machine(self.state_machine_arn).executions]
+
+    def notifications(self) -> list[tuple[str | None, str]]:
+        """Subject and message of everything that was published to topics since entry, oldest first in each topic."""
+        topics = sns_backends[ACCOUNT_ID][REGION].topics.values()
+        return [(subject, message) for topic in topics for _, message, subject, *_ in topic.sent_notifications]
 
     def invoke(self, function: str, event: dict[str, Any]) -> InvokeResult:
         """Runs one function; `function` is its logical id, its name or its folder (`validate`)."""

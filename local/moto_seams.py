@@ -26,10 +26,12 @@ import moto.core.config
 import moto.events.models
 import moto.s3.notifications
 import moto.s3.responses
+import moto.sns.models
 import moto.stepfunctions.models
 import moto.stepfunctions.parser.asl.utils.boto_client
 import moto.stepfunctions.parser.models
 from botocore.config import Config
+from moto.events.utils import EventTemplateParser
 from moto.s3.models import FakeKey
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
@@ -42,6 +44,7 @@ from moto.stepfunctions.parser.asl.component.common.string import string_express
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 
 Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
@@ -89,7 +92,8 @@ def applied(
             service_calls_come_back_here(endpoint_url, before_call),
             s3_writes_are_atomic(),
             s3_events_look_like_aws(),
-            rules_start_state_machines(started),
+            rules_reach_their_targets(started),
+            executions_tell_their_end(),
             functions_run_without_docker(invoke),
             names_are_stable(),
             retries_wait(sleep),
@@ -309,8 +313,8 @@ def sequencer_of(key: Any) -> str:
 
 
 @contextlib.contextmanager
-def rules_start_state_machines(started: Started) -> Iterator[None]:
-    """moto's rules know no state machine as a target. AWS names such executions after the event."""
+def rules_reach_their_targets(started: Started) -> Iterator[None]:
+    """moto's rules know no state machine and no topic as a target. AWS names such executions after the event."""
     rule_class = moto.events.models.Rule
     original = rule_class.send_to_targets
 
@@ -321,9 +325,13 @@ def rules_start_state_machines(started: Started) -> Iterator[None]:
                 arn = _start(self, target, original_event)
                 described = original_event.get("detail", {}).get("object", {})
                 started(described.get("key", ""), described.get("version-id"), arn)
-        if len(machines) < len(self.targets):
+        topics = [target for target in self.targets if target["Arn"].split(":")[2] == "sns"]
+        if topics and self.event_pattern.matches_event(original_event):
+            for target in topics:
+                _notify(self, target, original_event)
+        if len(machines) + len(topics) < len(self.targets):
             others = copy.copy(self)
-            others.targets = [target for target in self.targets if target not in machines]
+            others.targets = [target for target in self.targets if target not in machines + topics]
             original(others, {**original_event, "time": time.time()}, transform_input)
 
     with mock.patch.object(rule_class, "send_to_targets", send):
@@ -339,6 +347,71 @@ def _start(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> str:
         target["Arn"], name=f"{event['id']}_{uuid.uuid4()}"[:80], execution_input=json.dumps(state_input)
     )
     return str(execution.exec_arn)
+
+
+def _notify(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
+    message: Any = event
+    if transformer := target.get("InputTransformer"):
+        message = EventTemplateParser.parse(
+            transformer["InputTemplate"],
+            transformer.get("InputPathsMap", {}),
+            {**event, "ingestion-time": event["time"]},
+        )
+    moto.sns.models.sns_backends[rule.account_id][rule.region_name].publish(json.dumps(message), arn=target["Arn"])
+
+
+@contextlib.contextmanager
+def executions_tell_their_end() -> Iterator[None]:
+    """moto shows a status before the output or error that belongs to it, and no event tells of the end (Step
+    Functions Developer Guide, "Step Functions Execution Status Change").
+    """
+    original = BaseExecutionWorkerCommunication.terminated
+
+    def terminated(self: Any) -> None:
+        try:
+            original(self)
+            _tell_end(self.execution)
+        finally:
+            self.execution.has_ended = True
+
+    with mock.patch.object(BaseExecutionWorkerCommunication, "terminated", terminated):
+        yield
+
+
+def _tell_end(execution: Any) -> None:
+    event = execution_event(execution)
+    backend = moto.events.models.events_backends[execution.account_id][execution.region_name]
+    for bus in backend.event_buses.values():
+        for rule in list(bus.rules.values()):
+            if rule.state == "ENABLED":
+                rule.send_to_targets(event, transform_input=False)
+
+
+def execution_event(execution: Any) -> dict[str, Any]:
+    """The event with which Step Functions tells how an execution ended."""
+    output = None if execution.output is None else to_json_str(execution.output)
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": execution.account_id,
+        "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": execution.region_name,
+        "resources": [execution.exec_arn],
+        "detail": {
+            "executionArn": execution.exec_arn,
+            "stateMachineArn": execution.state_machine.arn,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": int(execution.start_date.timestamp() * 1000),
+            "stopDate": int(execution.stop_date.timestamp() * 1000),
+            "input": execution.execution_input,
+            "output": output,
+            "error": execution.error,
+            "cause": execution.cause,
+        },
+    }
 
 
 @contextlib.contextmanager

@@ -156,6 +156,15 @@ def test_a_task_that_dies_is_retried_and_fails_the_execution_there(aws):
     assert [change.status for change in changes if change.state == "Fragile step"] == ["entered", "failed", "failed"]
 
 
+def test_a_failed_execution_is_told_through_its_rule(aws):
+    before = len(aws.notifications())
+    failed = aws.wait(aws.put("raw/big.csv", b"z" * 1001))
+    assert aws.notifications()[before:] == [(None, f'"{failed.name} is FAILED"')]
+    aws.wait(aws.put("raw/small.csv", b"12345"))
+    told = 'Doubled to 10; NOT_CSV: "a" is no\nnumber \\ here'
+    assert aws.notifications()[before + 1 :] == [(None, told)]
+
+
 def test_follow_tells_what_was_caught(aws):
     changes = list(aws.follow(aws.put("raw/follow.csv", b"1"), timeout_seconds=60))
     by_state = {}
