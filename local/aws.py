@@ -26,13 +26,13 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
     from moto.glue.models import glue_backends
     from moto.moto_api._internal import moto_api_backend
     from moto.s3.models import s3_backends
+    from moto.server import ThreadedMotoServer
     from moto.sns.models import sns_backends
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     from local import moto_seams
     from local.deploy import Deployment, deploy
     from local.lambda_runtime import Function, InvokeResult, LambdaRuntime
-    from local.moto_server import served
 
 ROOT = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.05
@@ -282,7 +282,7 @@ class LocalAws:
         self._on_exit.enter_context(isolated_environment())
         moto_api_backend.reset()
         self._on_exit.callback(moto_api_backend.reset)
-        self.endpoint_url = self._on_exit.enter_context(served())
+        self.endpoint_url = self._serve()
         self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
         self._on_exit.enter_context(
             moto_seams.applied(
@@ -307,6 +307,13 @@ class LocalAws:
         if self._warm:
             for function in self._deployment.functions.values():
                 self._runtime.warm(function)
+
+    def _serve(self) -> str:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        self._on_exit.callback(server.stop)
+        host, port = server.get_host_and_port()
+        return f"http://{host}:{port}"
 
     def _start_runtime(self) -> LambdaRuntime:
         state = Path(tempfile.mkdtemp(prefix="local-aws-"))

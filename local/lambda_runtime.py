@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from local.guard import Guard
-from local.moto_server import read_chunks
 
 INIT_SECONDS = 180
 # What a python3.13 function finds beside its own package: boto3 with what it needs, and the runtime client.
@@ -335,7 +334,7 @@ class _RuntimeApiRequest(http.server.BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        return read_chunks(self.rfile)
+        return _read_chunks(self.rfile)
 
     def _reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -350,3 +349,13 @@ class _RuntimeApiRequest(http.server.BaseHTTPRequestHandler):
 
 def _error(error_type: str, message: str) -> bytes:
     return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+
+
+def _read_chunks(stream: Any) -> bytes:
+    """The body of a request with Transfer-Encoding: chunked."""
+    body = bytearray()
+    while size := int(stream.readline().split(b";")[0], 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return bytes(body)
