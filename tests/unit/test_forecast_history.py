@@ -56,7 +56,14 @@ def test_an_appliance_silent_for_a_week_leaves_the_total_and_is_noted():
     found = history(rows("AC", range(20), kwh=2.0) + rows("Dryer", range(13)))
     assert (len(found.total), found.total[day(0)], found.last_day) == (20, 2.0, day(19))
     assert list(found.appliances) == ["AC"]
-    assert found.notes == ["Dryer: not forecast, its last complete day was 2024-01-13"]
+    assert found.notes == ["Dryer is not forecast: its last complete day was 2024-01-13"]
+
+
+def test_an_appliance_that_logs_only_when_on_is_named_as_missing_from_the_total():
+    found = history(rows("AC", range(20), kwh=2.0) + rows("Washer", range(20), complete=False))
+    assert set(found.total.values()) == {2.0}
+    assert list(found.appliances) == ["AC"]
+    assert found.notes == ["Washer is not in the total: no day of it is complete"]
 
 
 def test_an_appliance_silent_for_six_days_still_counts():
@@ -73,7 +80,7 @@ def test_an_appliance_that_began_late_shortens_the_total_but_not_the_others():
 def test_where_one_appliance_took_the_place_of_another_the_older_leaves_the_total():
     found = history(rows("AC", range(10)) + rows("Old fridge", range(7)) + rows("Fridge", range(7, 10)))
     assert found.total == {day(7): 2.0, day(8): 2.0, day(9): 2.0}
-    assert found.notes == ["Old fridge: not in the total, it has no complete day in common with the other appliances"]
+    assert "Old fridge is not in the total: it has no complete day in common with the other appliances" in found.notes
 
 
 @pytest.mark.parametrize("daily", [[], rows("AC", range(5), complete=False)])

@@ -40,10 +40,10 @@ def history(daily: Iterable[Mapping[str, Any]]) -> History:
     leave the total, one by one, until there is.
     """
     every = _complete_series(daily)
-    if not every:
+    if not any(every.values()):
         raise NotEnoughHistory(complete_days=0, needed_days=1, model="A forecast")
-    newest = max(max(series) for series in every.values())
-    current = {name: series for name, series in every.items() if (newest - max(series)).days < CURRENT_DAYS}
+    newest = max(max(series) for series in every.values() if series)
+    current = {name: series for name, series in every.items() if series and (newest - max(series)).days < CURRENT_DAYS}
     summed = sorted(current, key=lambda name: (max(current[name]), name))
     while not (common := set.intersection(*(set(current[name]) for name in summed))):
         summed = summed[1:]
@@ -84,19 +84,22 @@ def without_gaps(series: Series, last_day: dt.date) -> list[float]:
 
 
 def _complete_series(daily: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
-    """By appliance, sorted by name."""
+    """By appliance, sorted by name; empty where no day is complete."""
     found: dict[str, Series] = {}
     for row in sorted(daily, key=lambda row: (row["appliance"], row["date"])):
+        series = found.setdefault(row["appliance"], {})
         if row["complete"]:
-            found.setdefault(row["appliance"], {})[row["date"].date()] = float(row["kwh"])
+            series[row["date"].date()] = float(row["kwh"])
     return found
 
 
 def _left_out(name: str, series: Series, own: Mapping[str, Series], summed: list[str]) -> str | None:
+    if not series:
+        return f"{name} is not in the total: no day of it is complete"
     if name not in own:
-        return f"{name}: not forecast, its last complete day was {max(series)}"
+        return f"{name} is not forecast: its last complete day was {max(series)}"
     if not own[name]:
-        return f"{name}: not forecast, it has no complete day before the forecast begins"
+        return f"{name} is not forecast: it has no complete day before the forecast begins"
     if name not in summed:
-        return f"{name}: not in the total, it has no complete day in common with the other appliances"
+        return f"{name} is not in the total: it has no complete day in common with the other appliances"
     return None
