@@ -11,6 +11,11 @@ GLUE_CATALOG = "awsdatacatalog"
 INFORMATION_SCHEMA = "information_schema"
 
 _ONLY_READING = "Only reading is possible: give one SELECT, WITH, SHOW or DESCRIBE."
+_NO_TRANSLATION = frozenset({"at_timezone", "map_agg", "multimap_agg", "parse_datetime", "with_timezone"})
+# Joda's letters, as format_datetime takes them, in strftime's; the rest has no exact counterpart.
+_JODA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+_PRINTF = re.compile(r"%%|%[-+0]?\d*(?:\.\d+)?(?P<kind>[dfs])")
+_TOKEN = re.compile(r"<Token .*?text: (?P<text>.*?), line: .*?>", re.DOTALL)
 _NAME = r'(?P<name>[\w."`]+)'
 _LISTINGS: dict[str, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
@@ -55,6 +60,10 @@ def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: s
     from sqlglot import exp
 
     query = _parse(sql)
+    if isinstance(query, exp.Values):
+        raise not_here("VALUES without SELECT", "write SELECT * FROM (VALUES …) AS t(a, b)")
+    if isinstance(query, exp.Command | exp.Describe) and sql.lstrip().lower().startswith("explain"):
+        raise not_here("EXPLAIN", "run the query itself")
     writing = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Into, exp.Command)
     if not isinstance(query, exp.Query) or query.find(*writing):
         raise QueryFailed(_ONLY_READING)
@@ -66,7 +75,14 @@ def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: s
         if not table.db and table.name.lower() in of_query:
             continue
         _qualify(table, known, default_database)
-    return str(query.transform(_as_athena_counts).sql("duckdb"))
+    for select in query.find_all(exp.Select):
+        _name_columns(select)
+    return str(query.transform(_translated).sql("duckdb"))
+
+
+def not_here(what: str, instead: str) -> QueryFailed:
+    """Says that something of Athena's is missing on this machine, and what to do."""
+    return QueryFailed(f"{what} is Athena's but is not available here; {instead}.")
 
 
 def resolve(name: str, tables: Mapping[str, Iterable[str]], default_database: str) -> tuple[str, str]:
@@ -103,19 +119,79 @@ def _where(sql: str, error: Mapping[str, Any]) -> str:
     column = max(1, end - len(error.get("highlight") or "") + 1)
     lines = sql.splitlines()
     shown = lines[line - 1] if line <= len(lines) else ""
-    return f"Syntax error at line {line}, column {column}: {error['description']}\n  {shown}\n  {' ' * (column - 1)}^"
+    place = f"Syntax error at line {line}, column {column}"
+    return f"{place}: {_plain(error['description'])}\n  {shown}\n  {' ' * (column - 1)}^"
 
 
-def _as_athena_counts(node: Any) -> Any:
-    """Athena's date_diff counts whole units that have passed, which is DuckDB's date_sub; its date_diff counts
-    boundaries crossed.
-    """
+def _plain(description: str) -> str:
+    """The parser's words without the names of its classes."""
+    if "<class" in description:
+        return "something is missing here"
+    return _TOKEN.sub(lambda found: found["text"] or "the end", description)
+
+
+def _name_columns(select: Any) -> None:
+    """Names what has no name as Athena does: _col0, _col1, … by place."""
     from sqlglot import exp
 
-    if isinstance(node, exp.DateDiff):
-        unit = exp.Literal.string(node.text("unit") or "day")
-        return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+    for place, column in enumerate(select.expressions):
+        if not isinstance(column.unnest(), exp.Alias | exp.Aliases | exp.Column | exp.Dot | exp.Star):
+            select.expressions[place].replace(exp.alias_(column.copy(), f"_col{place}"))
+
+
+def _translated(node: Any) -> Any:
+    """What the two engines call or count differently, in DuckDB's words; QueryFailed where it has none."""
+    from sqlglot import exp
+
+    match node:
+        case exp.DateDiff():
+            # Athena counts whole units that have passed, as DuckDB's date_sub; its date_diff counts boundaries crossed.
+            unit = exp.Literal.string(node.text("unit") or "day")
+            return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+        case exp.AtTimeZone():
+            # DuckDB has the words, but takes a timestamp without zone for local time there; Athena, for UTC.
+            raise not_here("AT TIME ZONE", "choose between the columns timestamp (local) and timestamp_utc")
+        case exp.Column() if node.name.startswith("$"):
+            raise not_here(f'"{node.name}"', "the column upload of raw_energy_data says where a reading came from")
+        case exp.Format():
+            return _printf([node.this, *node.expressions])
+        case exp.Anonymous():
+            return _function(node)
     return node
+
+
+def _function(node: Any) -> Any:
+    from sqlglot import exp
+
+    name = node.name.lower()
+    if name == "format":
+        return _printf(node.expressions)
+    if name == "format_datetime" and len(node.expressions) == 2:
+        moment, pattern = node.expressions
+        parts = re.findall(r"[A-Za-z]+|[^A-Za-z]+", pattern.name) if pattern.is_string else ["unknown"]
+        if any(part not in _JODA for part in parts if part[0].isalpha()) or "%" in pattern.name or "'" in pattern.name:
+            raise not_here("This pattern of format_datetime", "write date_format(…, '%Y-%m-%d %H:%i:%s')")
+        return exp.Anonymous(
+            this="strftime",
+            expressions=[moment, exp.Literal.string("".join(_JODA.get(part, part) for part in parts))],
+        )
+    if name in _NO_TRANSLATION:
+        raise not_here(f"The function {name}", "write the query without it")
+    return node
+
+
+def _printf(arguments: list[Any]) -> Any:
+    """DuckDB's format() knows other placeholders; its printf() knows Athena's %d, %s and %.2f, given the right type."""
+    from sqlglot import exp
+
+    pattern, *values = arguments
+    found = [match["kind"] for match in _PRINTF.finditer(pattern.name)] if pattern.is_string else []
+    kinds = [kind for kind in found if kind]
+    if not pattern.is_string or "%" in _PRINTF.sub("", pattern.name) or len(kinds) != len(values):
+        raise not_here("This use of format", "only %d, %s and %.2f with one value each are; or use round and CAST")
+    types = {"f": "DOUBLE", "s": "VARCHAR"}
+    cast = [exp.cast(value, types[kind]) if kind in types else value for kind, value in zip(kinds, values, strict=True)]
+    return exp.Anonymous(this="printf", expressions=[pattern, *cast])
 
 
 def _qualify(table: Any, known: Mapping[str, set[str]], default_database: str) -> None:

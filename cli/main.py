@@ -6,7 +6,7 @@ import typer
 
 import energy
 from cli.generate import generate
-from cli.query import query
+from cli.query import SqlCommand, query
 from cli.run import run
 
 READINGS = "Readings"
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 app.command(rich_help_panel=READINGS)(generate)
 app.command(rich_help_panel=READINGS)(run)
-app.command(rich_help_panel=RESULTS)(query)
+app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
 
 
 def _version(wanted: bool) -> None:

@@ -2,11 +2,13 @@
 
 import bisect
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from cli import output
 from cli.dialect import QueryFailed, listing, resolve, to_duckdb
@@ -15,6 +17,7 @@ from energy import schema
 
 if TYPE_CHECKING:
     import duckdb
+    from typer._click.core import Context
 
     from cli.dialect import Listing
     from local.lake_folder import CatalogTable, LakeFolder
@@ -35,6 +38,10 @@ _TYPES = {
     "binary": "BLOB",
 }
 
+_NO_FUNCTION = re.compile(r"Function with name \"?(?P<name>\w+)\"? does not exist")
+_KIND_OF_ERROR = re.compile(r"^[\w ]+ Error: ")
+_OPTION = re.compile(r"--[a-z][a-z-]*(=.*)?", re.DOTALL)
+
 
 class Format(StrEnum):
     """How an answer is printed."""
@@ -44,8 +51,21 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class SqlCommand(TyperCommand):
+    """A command whose argument may begin with a comment of SQL's, which is no option."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Puts such an argument behind the options."""
+        comments = [arg for arg in args if arg.startswith("--") and arg != "--" and not _OPTION.fullmatch(arg)]
+        if comments and "--" not in args:
+            args = [*(arg for arg in args if arg not in comments), "--", *comments]
+        return super().parse_args(ctx, args)
+
+
 def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="One query in Athena's SQL.", show_default=False)],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One query in Athena's SQL; - reads it from stdin.", show_default=False)
+    ],
     lake: Annotated[Path, typer.Option(metavar="DIR", help="The lake folder.")] = Path(".lake"),
     output_format: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TABLE,
 ) -> None:
@@ -57,6 +77,8 @@ def query(
     from rich.console import Console
 
     folder = open_folder(lake)
+    if sql == "-":
+        sql = sys.stdin.read()
     try:
         # One row more than a table shows tells that there are more.
         most = output.MAX_TABLE_ROWS + 1 if output_format is Format.TABLE else None
@@ -114,7 +136,7 @@ class Lake:
             rows = result.fetchall() if most is None else result.fetchmany(most)
         except duckdb.Error as error:
             # What follows shows a place in the translated query, which the reader never saw.
-            raise QueryFailed(str(error).split("\n\nLINE ", maxsplit=1)[0]) from error
+            raise QueryFailed(_plain(str(error).split("\n\nLINE ", maxsplit=1)[0])) from error
         return Answer(columns, rows)
 
     def _connect(self) -> "duckdb.DuckDBPyConnection":
@@ -157,6 +179,16 @@ class Lake:
                 if kind == "columns":
                     return Answer(["column"], [(column[0],) for column in columns])
                 return Answer(["col_name", "data_type", "comment", "role"], columns)
+
+
+def _plain(message: str) -> str:
+    """DuckDB's message about a query that was Athena's."""
+    if missing := _NO_FUNCTION.search(message):
+        return (
+            f"There is no function {missing['name']} here. If Athena has it, it is Athena's but is not available here; "
+            "write the query without it."
+        )
+    return _KIND_OF_ERROR.sub("", message)
 
 
 class _Objects:

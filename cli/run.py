@@ -1,5 +1,6 @@
 """`energy run`: files through the whole pipeline, on this machine."""
 
+import json
 import zoneinfo
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -123,10 +124,13 @@ def _explain(aws: "LocalAws", key: str, done: "Execution", console: "Console") -
     if aws.lake is None:
         return
     versions = {stored.key: stored.version_id for stored, _ in aws.lake.objects()}
-    run = layout.run_id(aws.bucket, key, versions[key])
-    problems = layout.quarantine_key(layout.site_of_key(key), run, "problems.json")
-    if problems in versions:
-        console.print(f"Details: {aws.lake.path_of(problems).resolve()}", soft_wrap=True, highlight=False)
+    for problems in versions:
+        if not (problems.startswith("quarantine/") and problems.endswith("/problems.json")):
+            continue
+        path = aws.lake.path_of(problems).resolve()
+        told = json.loads(path.read_text("utf-8"))
+        if (told["key"], told["version"]) == (key, versions[key]):
+            console.print(f"Details: {path}", soft_wrap=True, highlight=False)
 
 
 def _show_published(lake: Path, site: str, console: "Console") -> None:

@@ -276,6 +276,31 @@ def test_a_query_without_an_answer_ends_with_1(lake: Path, sql: str, said: str) 
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("comment", ["-- how much\n", "--how much\n", "--how\n", "--lake = all of it\n"])
+def test_a_query_may_begin_with_a_comment(lake: Path, comment: str) -> None:
+    result = energy("query", f"{comment}SELECT COUNT(*) FROM processed_energy_data", "--lake", lake, "--format", "csv")
+
+    assert (result.exit_code, result.stdout) == (0, "_col0\n2\n"), result.stderr
+
+
+def test_a_mistyped_option_is_still_named(lake: Path) -> None:
+    result = energy("query", "SELECT 1", "--lake", lake, "--fromat=csv")
+
+    assert result.exit_code == 2
+    assert "--fromat" in result.stderr
+    assert "No such option" in result.stderr
+
+
+def test_a_query_may_come_from_stdin(lake: Path) -> None:
+    arguments = ["query", "-", "--lake", str(lake), "--format", "csv"]
+
+    result = CliRunner().invoke(
+        app, arguments, input="-- how many\nSELECT COUNT(*) AS n\nFROM processed_energy_data;\n"
+    )
+
+    assert (result.exit_code, result.stdout) == (0, "n\n2\n")
+
+
 def test_a_lake_that_is_in_use_is_left_alone(lake: Path, tmp_path: Path) -> None:
     file = tmp_path / "readings.csv"
     file.write_text("timestamp,appliance,kwh\n")

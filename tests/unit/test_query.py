@@ -184,6 +184,9 @@ def test_a_lake_of_many_partitions_opens(folder: Folder) -> None:
         ("SELECT COUNT_IF(kwh > 1) FROM raw_energy_data", 2),
         ("WITH ac AS (SELECT * FROM raw_energy_data WHERE appliance = 'AC') SELECT SUM(kwh) FROM ac", 3.5),
         ("SELECT x FROM UNNEST(ARRAY[5]) AS t(x)", 5),
+        ("SELECT format('%s used %d times, %.2f kWh, 5 %%', 'AC', 3, 2)", "AC used 3 times, 2.00 kWh, 5 %"),
+        ("SELECT format_datetime(timestamp '2024-02-29 18:05:07', 'yyyy-MM-dd HH:mm:ss')", "2024-02-29 18:05:07"),
+        ("SELECT histogram(x) FROM UNNEST(ARRAY[1, 2, 2]) AS t(x)", {1: 1, 2: 2}),
         ("SELECT SUM(kwh) FROM (SELECT kwh FROM raw_energy_data UNION ALL SELECT 1.5)", 9.0),
     ],
 )
@@ -269,6 +272,51 @@ def test_a_syntax_error_says_where(lake: Lake) -> None:
 def test_an_unknown_column_is_named(lake: Lake) -> None:
     with pytest.raises(QueryFailed, match="wattage"):
         lake.answer("SELECT wattage FROM raw_energy_data")
+
+
+def test_columns_without_a_name_are_called_as_in_athena(lake: Lake) -> None:
+    sql = "SELECT approx_percentile(kwh, 0.5), appliance, COUNT(*), CAST(1 AS varchar), (appliance), SUM(kwh) AS total"
+
+    answer = lake.answer(f"{sql} FROM raw_energy_data GROUP BY appliance ORDER BY COUNT(*)")
+
+    assert answer.columns == ["_col0", "appliance", "_col2", "_col3", "appliance", "total"]
+    assert lake.answer("SELECT * FROM (SELECT COUNT(*) FROM raw_energy_data)") == Answer(["_col0"], [(4,)])
+    assert lake.answer("SELECT 1 + 1 UNION ALL SELECT COUNT(*) FROM forecast_data").columns == ["_col0"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("SELECT map_agg(appliance, kwh) FROM raw_energy_data", "function map_agg"),
+        ("SELECT at_timezone(timestamp, 'Europe/Berlin') FROM raw_energy_data", "function at_timezone"),
+        ("SELECT timestamp AT TIME ZONE 'Europe/Berlin' FROM raw_energy_data", "AT TIME ZONE"),
+        ("SELECT format('%,d', 12345)", "format"),
+        ("SELECT format('%.2f')", "format"),
+        ("SELECT format_datetime(timestamp, 'EEEE') FROM raw_energy_data", "format_datetime"),
+        ("SELECT format_datetime(timestamp, appliance) FROM raw_energy_data", "format_datetime"),
+        ('SELECT "$path" FROM raw_energy_data', '"$path"'),
+        ("SELECT learn_classifier(1, 2)", "learn_classifier"),
+        ("EXPLAIN SELECT 1", "EXPLAIN"),
+        ("VALUES 1, 2", "VALUES"),
+    ],
+)
+def test_what_only_athena_has_is_refused_by_name(lake: Lake, sql: str, what: str) -> None:
+    with pytest.raises(QueryFailed) as failure:
+        lake.answer(sql)
+
+    assert what in str(failure.value)
+    assert "is Athena's but is not available here; " in str(failure.value)
+    assert "Did you mean" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT (", "SELECT 1 FROM WHERE", "SELECT 1 +", "SELECT nothing FROM raw_energy_data"]
+)
+def test_messages_speak_of_the_query_not_of_the_code(lake: Lake, sql: str) -> None:
+    with pytest.raises(QueryFailed) as failure:
+        lake.answer(sql)
+
+    assert not any(word in str(failure.value) for word in ("<", "class", "Token", "sqlglot", "Binder"))
 
 
 def test_show_and_describe_come_from_the_catalog(lake: Lake) -> None:
