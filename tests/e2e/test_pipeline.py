@@ -164,9 +164,11 @@ def test_a_broken_file_fails_with_its_reason_and_leaves_all_as_it_was(aws, home,
     assert (done.status, done.error) == ("FAILED", "UploadRejected")
     assert done.states == ["Validate upload", "Report rejection", "UploadRejected"]
     version = aws.client("s3").head_object(Bucket=aws.bucket, Key="raw/broken.csv")["VersionId"]
-    key = lake.quarantine_key("home", lake.run_id(aws.bucket, "raw/broken.csv", version), "problems.json")
+    (found,) = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix="quarantine/site=home/")["Contents"]
+    key = found["Key"]
+    assert key.endswith("/problems.json")
     problems = json.loads(aws.client("s3").get_object(Bucket=aws.bucket, Key=key)["Body"].read())
-    assert problems["verdict"] == "rejected"
+    assert (problems["verdict"], problems["key"], problems["version"]) == ("rejected", "raw/broken.csv", version)
     (code,) = problems["codes"]
     assert done.cause.startswith(f"{code}: ")
     assert "Traceback" not in done.cause
@@ -184,8 +186,8 @@ def test_bad_rows_are_set_apart_and_the_rest_is_published(aws, tmp_path):
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     rows = published(aws, "partly").uploads["raw/partly/partly.csv"].rows
     assert (rows.read, rows.accepted, rows.rejected, rows.duplicates) == (9 * 48, 9 * 48 - 2, 2, 0)
-    version = aws.client("s3").head_object(Bucket=aws.bucket, Key="raw/partly/partly.csv")["VersionId"]
-    key = lake.quarantine_key("partly", lake.run_id(aws.bucket, "raw/partly/partly.csv", version), "rejected.csv")
+    upload = published(aws, "partly").uploads["raw/partly/partly.csv"].upload
+    key = lake.quarantine_key("partly", upload.run_id, "rejected.csv")
     rejected = pl.read_csv(aws.client("s3").get_object(Bucket=aws.bucket, Key=key)["Body"].read())
     assert rejected["line"].to_list() == [6, 9]
 

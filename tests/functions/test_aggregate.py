@@ -8,8 +8,10 @@ import pytest
 from energy import __version__, lake, parquet, store
 from energy.contracts import RowCounts, Upload
 from energy.documents import ReadingsSummary
+from energy.errors import TimezoneChanged
 from energy.manifest import Manifest
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, READINGS
+from energy.settings import settings
 
 HEADER = "timestamp,appliance,kwh\n"
 MARCH = HEADER + "2024-03-01 10:00,oven,1\n2024-03-01 11:00,oven,2\n"
@@ -59,7 +61,7 @@ def published_readings(manifest):
 def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, aggregate):
     output = validated(MARCH)
     publication = aggregate(output)
-    pub = lake.publication_id(output["run_id"], None)
+    pub = lake.publication_id(output["run_id"], None, settings().recipe)
     assert (publication["pub"], publication["base_etag"], publication["readings"]) == (pub, None, 2)
     assert (publication["appliances"], publication["timezone"]) == (1, "UTC")
     draft = draft_of(publication)
@@ -171,3 +173,21 @@ def test_the_upload_in_the_manifest_is_the_one_of_the_event(validated, aggregate
     output = validated(MARCH)
     draft = json.loads(store.read(aggregate(output)["draft_key"]))
     assert Upload.model_validate(draft["uploads"]["raw/a.csv"]["upload"]) == Upload.model_validate(output["upload"])
+
+
+def test_a_site_stays_in_the_time_zone_that_it_is_published_in(lake_on_moto, validated, aggregate, monkeypatch):
+    commit(aggregate(validated(MARCH)))
+    monkeypatch.setenv("SITE_TIMEZONE", "Asia/Tokyo")
+    settings.cache_clear()
+    other = validated(MARCH, key="raw/b.csv")
+    with pytest.raises(TimezoneChanged, match=r"published in the time zone UTC.*Asia/Tokyo"):
+        aggregate(other)
+
+
+def test_new_code_writes_beside_what_older_code_left_behind(lake_on_moto, validated, aggregate, monkeypatch):
+    """A run that died is repeated after a fix was deployed: nothing that it wrote is in the way."""
+    before = validated(MARCH)
+    old = aggregate(before)
+    monkeypatch.setattr("energy.settings.__version__", "99.0.0")
+    assert validated(MARCH)["run_id"] != before["run_id"]
+    assert aggregate(before)["pub"] != old["pub"]

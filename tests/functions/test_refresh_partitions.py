@@ -3,8 +3,9 @@
 import datetime as dt
 
 import pytest
+from botocore.stub import Stubber
 
-from energy import lake, publishing, store
+from energy import catalog, lake, publishing, store
 from energy.contracts import (
     AnomalyResult,
     ForecastOutcome,
@@ -16,7 +17,7 @@ from energy.contracts import (
     Upload,
     ValidateOutput,
 )
-from energy.errors import ManifestConflict
+from energy.errors import CatalogError, ManifestConflict, TransientError
 from energy.manifest import Manifest, ManifestUpload, Partition
 
 ROWS = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
@@ -35,12 +36,14 @@ def request(
         sequencer=None,
         size=1,
         last_modified=dt.datetime(2024, 2, 1, int(version[1:]), tzinfo=dt.UTC),
+        recipe="recipe",
     )
-    pub = lake.publication_id(upload.run_id, base_etag)
+    pub = lake.publication_id(upload.run_id, base_etag, "recipe")
     draft = Manifest(
         site="home",
         pub=pub,
         code_version="0",
+        timezone="UTC",
         uploads={**(base.uploads if base else {}), key: ManifestUpload(upload=upload, rows=ROWS, months=list(months))},
         tables={
             "raw_energy_data": [
@@ -166,3 +169,56 @@ def test_without_a_report_the_numbers_are_published_and_the_latest_report_stays(
     assert output.report_key is None
     assert current()[0].report is None
     assert store.read("reports/site=home/latest.html") == latest
+
+
+@pytest.mark.parametrize("code", ["ConcurrentModificationException", "InternalServiceException"])
+def test_partitions_that_glue_could_not_take_just_now_are_tried_again(glue_on_moto, code):
+    wanted = request()
+    failed = {"PartitionValues": ["home"], "ErrorDetail": {"ErrorCode": code, "ErrorMessage": "busy"}}
+    with Stubber(catalog.client()) as stubbed:
+        stubbed.add_response("get_partitions", {"Partitions": []})
+        stubbed.add_response("get_table", {"Table": {"Name": "raw_energy_data", "StorageDescriptor": {}}})
+        stubbed.add_response("batch_create_partition", {"Errors": [failed]})
+        with pytest.raises(TransientError, match="busy"):
+            publishing.publish(wanted)
+    assert publishing.publish(wanted).partitions_changed == 4
+
+
+def test_partitions_that_glue_refuses_are_named(glue_on_moto):
+    wanted = request()
+    failed = {"PartitionValues": ["home", "2024-01"], "ErrorDetail": {"ErrorCode": "InvalidInputException"}}
+    with Stubber(catalog.client()) as stubbed:
+        stubbed.add_response("get_partitions", {"Partitions": []})
+        stubbed.add_response("get_table", {"Table": {"Name": "raw_energy_data", "StorageDescriptor": {}}})
+        stubbed.add_response("batch_create_partition", {"Errors": [failed]})
+        with pytest.raises(CatalogError, match="home/2024-01: InvalidInputException"):
+            publishing.publish(wanted)
+
+
+def test_who_follows_a_manifest_that_was_replaced_deletes_nothing(glue_on_moto):
+    """One run has read its manifest; another publishes one more month and is done; then the first goes on."""
+    publishing.publish(request())
+    base, etag = current()
+    stale = {"raw_energy_data": {("home", "2024-01"): "s3://lake/old/"}}
+    publishing.publish(request(base, etag, version="v2", months=("2024-01", "2024-02")))
+    before = locations(glue_on_moto, "raw_energy_data")
+    catalog.follow("home", stale, is_current=lambda: False)
+    assert locations(glue_on_moto, "raw_energy_data") == before
+
+
+def test_the_latest_report_is_that_of_the_manifest_whoever_copies_last(glue_on_moto, monkeypatch):
+    """While one run copies its report another one publishes whole."""
+    slow, copy, meanwhile = request(), store.copy, []
+
+    def copy_late(source, key):
+        if not meanwhile:
+            meanwhile.append(True)
+            base, etag = current()
+            publishing.publish(request(base, etag, version="v2"))
+        copy(source, key)
+
+    monkeypatch.setattr(store, "copy", copy_late)
+    publishing.publish(slow)
+    manifest, _ = current()
+    assert manifest.pub != slow.publication.pub
+    assert store.read("reports/site=home/latest.html") == f"<p>{manifest.pub}</p>".encode()

@@ -2,11 +2,14 @@
 
 import hashlib
 import http.server
+import io
 import threading
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
 
 from energy import store
 from energy.errors import NotDeterministic, ObjectMissing, TransientError
@@ -62,7 +65,7 @@ def test_a_denied_call_is_not_called_transient(lake_on_moto):
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
 
 
-@pytest.mark.parametrize("code", ["SlowDown", "ThrottlingException", "InternalError", "503"])
+@pytest.mark.parametrize("code", ["SlowDown", "ThrottlingException", "InternalError", "409"])
 def test_a_throttled_call_is_transient(code):
     with pytest.raises(TransientError, match="GetObject x"), store.transient("GetObject x"):
         raise ClientError({"Error": {"Code": code}}, "GetObject")
@@ -92,3 +95,29 @@ def test_a_connection_that_is_hung_up_on_is_transient(monkeypatch, lake_on_moto)
 def test_the_digest_kept_with_an_object_is_its_content(lake_on_moto):
     store.put_once("k", b"content")
     assert store.head("k")["Metadata"]["sha256"] == hashlib.sha256(b"content").hexdigest()
+
+
+@pytest.mark.parametrize("write", [lambda: store.put_once("k", b"1"), lambda: store.swap("k", b"1", None)])
+def test_a_write_that_meets_another_one_in_flight_is_tried_again(lake_on_moto, write):
+    """S3 answers 409 while another conditional write of the key is under way; there is nothing to compare with yet."""
+    with Stubber(store.client()) as stubbed:
+        stubbed.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        with pytest.raises(TransientError):
+            write()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_whatever_goes_wrong_on_aws_side_is_transient(lake_on_moto, status):
+    with Stubber(store.client()) as stubbed:
+        stubbed.add_client_error("head_object", str(status), http_status_code=status)
+        with pytest.raises(TransientError):
+            store.head("k")
+
+
+def test_a_body_that_breaks_off_is_transient(lake_on_moto, tmp_path):
+    for read in (lambda: store.read("k"), lambda: store.download("k", tmp_path / "f")):
+        with Stubber(store.client()) as stubbed:
+            cut = StreamingBody(io.BytesIO(b"half"), content_length=8)
+            stubbed.add_response("get_object", {"Body": cut, "ETag": '"e"'})
+            with pytest.raises(TransientError):
+                read()

@@ -49,7 +49,7 @@ def test_good_rows_are_written_by_month_and_nothing_else_is(lake_on_moto, upload
     event = upload(GOOD + "2024-04-01 10:00,oven,7\n2024-04-01 10:00,fridge,8\n")
     answer = validate(event)
     run, site = answer["run_id"], "house"
-    assert run == lake.run_id(BUCKET, "raw/house/a.csv", event["object"]["version-id"])
+    assert run == lake.run_id(BUCKET, "raw/house/a.csv", event["object"]["version-id"], settings.settings().recipe)
     assert answer["rows"] == {"read": 22, "accepted": 22, "rejected": 0, "duplicates": 0}
     assert (answer["site"], answer["months"], answer["already_published"]) == (site, ["2024-03", "2024-04"], False)
     expected = [
@@ -145,6 +145,7 @@ def publish(output):
         site=validated.site,
         pub="p",
         code_version="0",
+        timezone="UTC",
         uploads={validated.upload.key: ManifestUpload(upload=validated.upload, rows=rows, months=["2024-03"])},
         tables={},
     )

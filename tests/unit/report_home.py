@@ -1,6 +1,7 @@
 """A small home with round numbers, as the steps before the report describe it. Every figure can be checked by head."""
 
 import datetime as dt
+from collections import Counter
 
 from energy.contracts import GenerateReportInput
 from energy.documents import (
@@ -99,7 +100,12 @@ def anomalies(*rows, hours_judged=2016, skipped=None):
     for row in rows:
         by_appliance[row.appliance] = by_appliance.get(row.appliance, 0) + 1
     return AnomalySummary(
-        count=len(rows), hours_judged=hours_judged, by_appliance=by_appliance, top=list(rows), skipped=skipped or {}
+        count=len(rows),
+        hours_judged=hours_judged,
+        by_appliance=by_appliance,
+        by_day=dict(Counter(row.timestamp.date().isoformat() for row in rows)),
+        top=list(rows),
+        skipped=skipped or {},
     )
 
 
@@ -142,6 +148,7 @@ def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"
                     "sequencer": "01",
                     "size": 1000,
                     "last_modified": "2026-03-30T08:00:00Z",
+                    "recipe": "recipe",
                 },
                 "site": "home",
                 "run_id": "r" * 20,

@@ -36,7 +36,7 @@ def test_no_key_escapes_its_prefix(folder):
     site = lake.site_of_key(f"raw/{folder}/x.csv")
     assert not set(site) & set("/=%.\\ ")
     assert 1 <= len(site) <= 63
-    assert len(lake.run_id("bucket", f"raw/{folder}/x.csv", "v1")) == 20
+    assert len(lake.run_id("bucket", f"raw/{folder}/x.csv", "v1", "recipe")) == 20
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_a_sequencer_is_not_newer_than_itself():
 
 
 def test_ids_depend_on_everything_that_they_name():
-    runs = {lake.run_id(b, k, v) for b in ("b1", "b2") for k in ("raw/a", "raw/b") for v in ("1", "2")}
-    assert len(runs) == 8
-    assert lake.publication_id("run", None) != lake.publication_id("run", '"etag"')
+    runs = {lake.run_id(b, k, v, r) for b in "bB" for k in ("raw/a", "raw/b") for v in "12" for r in "xy"}
+    assert len(runs) == 16
+    publications = {lake.publication_id(run, base, by) for run in "ab" for base in (None, '"etag"') for by in "xy"}
+    assert len(publications) == 8

@@ -19,6 +19,7 @@ def upload(version="v1", sequencer="0A", key="raw/a.csv", at=NOON):
         sequencer=sequencer,
         size=1,
         last_modified=at,
+        recipe="recipe",
     )
 
 
@@ -28,6 +29,7 @@ def manifest(*uploads, tables=None):
         site="home",
         pub="p",
         code_version="0",
+        timezone="UTC",
         uploads={u.key: ManifestUpload(upload=u, rows=rows, months=["2024-05"]) for u in uploads},
         tables=tables or {},
     )

@@ -24,13 +24,16 @@ def held(key, version="1", months=("2024-05",), hour=1):
         sequencer=None,
         size=1,
         last_modified=dt.datetime(2024, 6, 1, hour, tzinfo=dt.UTC),
+        recipe="recipe",
     )
     rows = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
     return ManifestUpload(upload=upload, rows=rows, months=list(months))
 
 
 def manifest(*uploads):
-    return Manifest(site="home", pub="p", code_version="0", uploads={u.upload.key: u for u in uploads}, tables={})
+    return Manifest(
+        site="home", pub="p", code_version="0", timezone="UTC", uploads={u.upload.key: u for u in uploads}, tables={}
+    )
 
 
 def readings(*rows):

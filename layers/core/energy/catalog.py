@@ -1,17 +1,17 @@
 """The door to Glue: makes a site's partitions lie where its manifest says."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
-from energy.errors import CatalogError
+from energy.errors import CatalogError, TransientError
 from energy.schema import TABLES
 from energy.settings import settings
-from energy.store import ATTEMPTS, CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, transient
+from energy.store import ATTEMPTS, CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, heals, transient
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -36,16 +36,17 @@ def client() -> "GlueClient":
     )
 
 
-def follow(site: str, wanted: Mapping[str, Locations]) -> int:
+def follow(site: str, wanted: Mapping[str, Locations], is_current: Callable[[], bool]) -> int:
     """Makes the site's partitions of every table exactly `wanted` (partition values to S3 location, by table).
 
     Returns how many partitions were created, moved or deleted. A reader sees a partition's old location or its new one;
-    new ones appear before old ones go. CatalogError if Glue refuses some.
+    new ones appear before old ones go. Before anything is moved or deleted `is_current` is asked, so that whoever
+    follows a manifest that was replaced meanwhile stops there. CatalogError if Glue refuses some.
     """
-    return sum(_follow_table(table, site, wanted.get(table, {})) for table in TABLES)
+    return sum(_follow_table(table, site, wanted.get(table, {}), is_current) for table in TABLES)
 
 
-def _follow_table(table: str, site: str, wanted: Locations) -> int:
+def _follow_table(table: str, site: str, wanted: Locations, is_current: Callable[[], bool]) -> int:
     actual = _locations(table, site)
     created = [values for values in wanted if values not in actual]
     moved = [values for values in wanted if values in actual and actual[values] != wanted[values]]
@@ -61,6 +62,8 @@ def _follow_table(table: str, site: str, wanted: Locations) -> int:
             answer: Any = client().batch_create_partition(**named, PartitionInputList=[partition(v) for v in batch])
         # Another run that follows the same manifest may have been first; the caller re-reads until all agree.
         _check(table, answer.get("Errors", []), harmless="AlreadyExistsException")
+    if (moved or deleted) and not is_current():
+        return len(created)
     for batch in batched(moved, WRITE_BATCH, strict=False):
         entries: Any = [{"PartitionValueList": list(v), "PartitionInput": partition(v)} for v in batch]
         with transient(f"BatchUpdatePartition {table}"):
@@ -99,5 +102,8 @@ def _check(table: str, errors: Sequence[Any], harmless: str) -> None:
         for error in errors
         if error["ErrorDetail"].get("ErrorCode") != harmless
     ]
+    healing = [str(error["ErrorDetail"]) for error in errors if heals(error["ErrorDetail"].get("ErrorCode", ""))]
+    if healing:
+        raise TransientError(f"Partitions of {table}", CatalogError(table, healing))
     if failures:
         raise CatalogError(table, failures)

@@ -40,7 +40,7 @@ class ValidateInput(Contract):
 
 
 class Upload(Contract):
-    """One version of one object under raw/. `last_modified` is S3's, UTC."""
+    """One version of one object under raw/, judged by one recipe. `last_modified` is S3's, UTC."""
 
     bucket: str
     key: str
@@ -50,6 +50,7 @@ class Upload(Contract):
     sequencer: str | None
     size: int
     last_modified: dt.datetime
+    recipe: str
 
     @property
     def site(self) -> str:
@@ -63,8 +64,8 @@ class Upload(Contract):
 
     @property
     def run_id(self) -> str:
-        """Names this version of the key."""
-        return lake.run_id(self.bucket, self.key, self.version)
+        """Names what validation made of this version of the key."""
+        return lake.run_id(self.bucket, self.key, self.version, self.recipe)
 
 
 class RowCounts(Contract):

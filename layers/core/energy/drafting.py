@@ -5,6 +5,7 @@ import polars as pl
 import energy
 from energy import aggregation, lake, parquet, resolution, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
+from energy.errors import TimezoneChanged
 from energy.manifest import Manifest, ManifestUpload, Partition
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, READINGS, Table
 from energy.settings import settings
@@ -23,22 +24,26 @@ def aggregate(request: AggregateInput) -> Publication:
     """All uploads of the site, this one among them, to tables and a draft manifest on top of the manifest found now."""
     validated = request.validated
     base, base_etag = _base(validated.site)
-    pub = lake.publication_id(validated.run_id, base_etag)
+    timezone = settings().site_timezone
+    if base and base.timezone != timezone:
+        raise TimezoneChanged(validated.site, published=base.timezone, configured=timezone)
+    pub = lake.publication_id(validated.run_id, base_etag, settings().recipe)
     added = ManifestUpload(upload=validated.upload, rows=validated.rows, months=validated.months)
     uploads = resolution.with_upload(base, added)
     months, readings = _months(base, uploads, added, validated.site, pub)
-    tables = aggregation.tables(readings, settings().site_timezone)
+    tables = aggregation.tables(readings, timezone)
     site_wide = {APPLIANCES: tables.appliances, HOURLY: tables.hourly, PROFILE: tables.profile, DAILY: tables.daily}
     written = {table: _write_table(frame, table, validated.site, pub) for table, frame in site_wide.items()}
     draft = Manifest(
         site=validated.site,
         pub=pub,
         code_version=energy.__version__,
+        timezone=timezone,
         uploads=uploads,
         tables={READINGS.name: months}
         | {table.name: [Partition(values=[validated.site], prefix=prefix)] for table, prefix in written.items()},
     )
-    summary = readings_summary(tables, validated.site, settings().site_timezone, len(uploads))
+    summary = readings_summary(tables, validated.site, timezone, len(uploads))
     return Publication(
         site=validated.site,
         pub=pub,
@@ -50,7 +55,7 @@ def aggregate(request: AggregateInput) -> Publication:
         summary_key=_write_document("summary", summary.model_dump_json(indent=1).encode(), validated, pub),
         readings=readings.height,
         appliances=tables.appliances.height,
-        timezone=settings().site_timezone,
+        timezone=timezone,
     )
 
 

@@ -33,6 +33,17 @@ class ManifestConflict(EnergyError):
         self.site = site
 
 
+class TimezoneChanged(EnergyError):
+    """A site's timestamps would be in two zones at once."""
+
+    def __init__(self, site: str, published: str, configured: str) -> None:
+        super().__init__(
+            f"site {site!r} is published in the time zone {published}, but readings are read in {configured} now; "
+            f"set the time zone back to {published}, or upload all files again as another site (raw/<site>/<file>)"
+        )
+        self.site = site
+
+
 class NotDeterministic(EnergyError):
     """A write-once object exists with other bytes: two runs of the same input computed different results."""
 

@@ -47,6 +47,7 @@ def _upload(request: ValidateInput) -> Upload:
         sequencer=found.sequencer,
         size=metadata["ContentLength"],
         last_modified=metadata["LastModified"],
+        recipe=settings().recipe,
     )
 
 

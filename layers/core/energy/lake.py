@@ -36,14 +36,19 @@ def upload_id(key: str) -> str:
     return _digest(key)[:20]
 
 
-def run_id(bucket: str, key: str, version: str) -> str:
-    """Names what validation writes for one version of one upload, and the execution that processes it."""
-    return _digest(f"{bucket}/{key}@{version}")[:20]
+def recipe(*parts: str) -> str:
+    """Names how results are made: the code's version and the settings that decide what comes out."""
+    return _digest("\n".join(parts))[:12]
 
 
-def publication_id(run: str, base_etag: str | None) -> str:
-    """Names what one publication writes: the run that publishes and the manifest that it builds upon."""
-    return _digest(f"{run}+{base_etag or ''}")[:20]
+def run_id(bucket: str, key: str, version: str, made_by: str) -> str:
+    """Names what validation writes for one version of one upload by one recipe."""
+    return _digest(f"{bucket}/{key}@{version} by {made_by}")[:20]
+
+
+def publication_id(run: str, base_etag: str | None, made_by: str) -> str:
+    """Names what one publication writes: the run that publishes, the manifest that it builds upon, the recipe."""
+    return _digest(f"{run}+{base_etag or ''} by {made_by}")[:20]
 
 
 def is_newer(sequencer: str | None, than: str | None) -> bool:
@@ -55,11 +60,6 @@ def is_newer(sequencer: str | None, than: str | None) -> bool:
     ours, theirs = (sequencer or "").lower(), (than or "").lower()
     width = max(len(ours), len(theirs))
     return ours.rjust(width, "0") > theirs.rjust(width, "0")
-
-
-def config_key(site: str) -> str:
-    """The site's optional settings, written by people."""
-    return f"config/{site}.yaml"
 
 
 def manifest_key(site: str) -> str:

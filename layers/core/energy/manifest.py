@@ -38,7 +38,10 @@ class ReportLocation(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What is published for one site. `uploads` by key under raw/, `tables` by table name, both sorted."""
+    """What is published for one site. `uploads` by key under raw/, `tables` by table name, both sorted.
+
+    `timezone` is the zone of every `timestamp` of the site.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +49,7 @@ class Manifest(BaseModel):
     site: str
     pub: str
     code_version: str
+    timezone: str
     uploads: dict[str, ManifestUpload]
     tables: dict[str, list[Partition]]
     report: ReportLocation | None = None

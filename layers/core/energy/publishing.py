@@ -2,7 +2,7 @@
 
 from energy import catalog, lake, store
 from energy.contracts import RefreshInput, RefreshOutput
-from energy.errors import ManifestConflict, ObjectMissing
+from energy.errors import ManifestConflict, ObjectMissing, TransientError
 from energy.manifest import Manifest, Partition, ReportLocation
 from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST
 from energy.settings import settings
@@ -18,9 +18,7 @@ def publish(request: RefreshInput) -> RefreshOutput:
     ManifestConflict if another run published this site since this one started and this upload is not in its manifest.
     """
     _commit(completed(request), request)
-    manifest, etag, changed = _catalog_follows(request.publication.site)
-    if manifest.report:
-        store.copy(manifest.report.html_key, lake.latest_report_key(manifest.site))
+    manifest, etag, changed = _followed(request.publication.site)
     return RefreshOutput(
         site=manifest.site,
         pub=manifest.pub,
@@ -59,18 +57,20 @@ def _commit(manifest: Manifest, request: RefreshInput) -> None:
             raise ManifestConflict(manifest.site, request.publication.base_etag) from lost
 
 
-def _catalog_follows(site: str) -> tuple[Manifest, str, int]:
-    """Until a whole pass over the catalog finds nothing to change and the manifest is still the one it was."""
+def _followed(site: str) -> tuple[Manifest, str, int]:
+    """Catalog and latest.html made to follow, until a whole pass finds nothing to change and the manifest stayed."""
     changed = 0
     manifest, etag = _current(site)
     for _ in range(FOLLOW_ROUNDS):
         followed = etag
-        moved = catalog.follow(site, _locations(manifest))
+        moved = catalog.follow(site, _locations(manifest), lambda: _current(site)[1] == followed)  # noqa: B023
         changed += moved
+        if manifest.report:
+            store.copy(manifest.report.html_key, lake.latest_report_key(site))
         manifest, etag = _current(site)
         if not moved and etag == followed:
             return manifest, etag, changed
-    raise ManifestConflict(site, etag)
+    raise TransientError(f"Following the manifest of {site}", ManifestConflict(site, etag))
 
 
 def _locations(manifest: Manifest) -> dict[str, catalog.Locations]:

@@ -5,6 +5,8 @@ import os
 
 from pydantic import BaseModel, Field, field_validator
 
+from energy import __version__, lake
+
 
 class Settings(BaseModel):
     """What template.yaml tells the functions. Names are the environment variables in lower case."""
@@ -13,6 +15,11 @@ class Settings(BaseModel):
     glue_database: str = "energy_db"
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
+
+    @property
+    def recipe(self) -> str:
+        """What, besides the uploads, decides the bytes of the results; part of every write-once name."""
+        return lake.recipe(__version__, self.site_timezone, repr(self.max_rejected_share))
 
     @field_validator("site_timezone")
     @classmethod

@@ -11,12 +11,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
+    CredentialRetrievalError,
     HTTPClientError,
-    ReadTimeoutError,
+    IncompleteReadError,
 )
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from energy.errors import EnergyError, NotDeterministic, ObjectMissing, TransientError
 from energy.settings import settings
@@ -28,7 +27,13 @@ CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 4
 
+SERVER_ERROR = 500
+
+# ConditionalRequestConflict (409): another writer is at it just now (S3 User Guide, "conditional writes"). The next try
+# finds what it has written.
 _HEALS = {
+    "ConcurrentModificationException",
+    "ConditionalRequestConflict",
     "InternalError",
     "OperationAborted",
     "RequestLimitExceeded",
@@ -40,12 +45,11 @@ _HEALS = {
     "TooManyRequestsException",
     "InternalServiceException",
     "OperationTimeoutException",
-    "500",
-    "503",
+    "409",
 }
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
-# 412: another writer was first. 409: another writer is at it (S3 User Guide, "conditional writes"). Both: read again.
-_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+# 412: another writer was first.
+_LOST = {"PreconditionFailed", "412"}
 
 
 class SwapLost(EnergyError):
@@ -61,16 +65,10 @@ def transient(operation: str) -> Iterator[None]:
     """Turns botocore's throttles, timeouts and broken connections into TransientError; lets the rest through."""
     try:
         yield
-    except (
-        ConnectTimeoutError,
-        ReadTimeoutError,
-        EndpointConnectionError,
-        ConnectionClosedError,
-        HTTPClientError,
-    ) as error:
+    except (BotocoreConnectionError, CredentialRetrievalError, HTTPClientError, IncompleteReadError) as error:
         raise TransientError(operation, error) from error
     except ClientError as error:
-        if error_code(error) in _HEALS:
+        if heals(error_code(error)) or _status(error) >= SERVER_ERROR:
             raise TransientError(operation, error) from error
         raise
 
@@ -78,6 +76,15 @@ def transient(operation: str) -> Iterator[None]:
 def error_code(error: ClientError) -> str:
     """AWS's name for the error."""
     return error.response.get("Error", {}).get("Code", "")
+
+
+def heals(code: str) -> bool:
+    """Whether the same call may well succeed in a moment."""
+    return code in _HEALS
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 @functools.cache
