@@ -71,10 +71,35 @@ def test_an_appliance_silent_for_six_days_still_counts():
     assert (len(found.total), found.last_day) == (14, day(13))
 
 
-def test_an_appliance_that_began_late_shortens_the_total_but_not_the_others():
-    found = history(rows("AC", range(20)) + rows("Heater", range(17, 20)))
-    assert list(found.total) == [day(17), day(18), day(19)]
-    assert len(found.appliances["AC"]) == 20
+def test_a_new_meter_leaves_the_total_its_history():
+    found = history(
+        rows("AC", range(200), kwh=2.0) + rows("Heater", range(200)) + rows("Oven", range(200)) + rows("New", [199])
+    )
+    assert (len(found.total), set(found.total.values()), found.last_day) == (200, {4.0}, day(199))
+    assert found.appliances["New"] == {day(199): 1.0}
+    assert found.notes == ["New is not in the total until it has 14 complete days in common with the other appliances"]
+
+
+def test_a_meter_joins_the_total_with_its_fourteenth_day():
+    for days, in_total in ((13, False), (14, True)):
+        found = history(rows("AC", range(40), kwh=2.0) + rows("New", range(40 - days, 40)))
+        assert set(found.total.values()) == ({3.0} if in_total else {2.0})
+        assert len(found.total) == (14 if in_total else 40)
+        assert len(found.appliances["AC"]) == 40
+        assert bool(found.notes) != in_total
+
+
+def test_several_new_meters_are_left_out_each():
+    found = history(rows("AC", range(30)) + rows("New A", range(20, 30)) + rows("New B", range(28, 30)))
+    assert len(found.total) == 30
+    assert [note.split(" is ")[0] for note in found.notes] == ["New A", "New B"]
+
+
+def test_in_a_young_site_all_appliances_are_in_the_total():
+    found = history(rows("AC", range(13), kwh=2.0) + rows("Heater", range(10, 13)))
+    assert found.total == {day(10): 3.0, day(11): 3.0, day(12): 3.0}
+    assert len(found.appliances["AC"]) == 13
+    assert found.notes == []
 
 
 def test_where_one_appliance_took_the_place_of_another_the_older_leaves_the_total():

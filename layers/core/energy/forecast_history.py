@@ -12,6 +12,8 @@ from energy.errors import NotEnoughHistory
 # hold back the total, and with it the first day ahead, for as long after each meter that falls silent.
 CURRENT_DAYS = 7
 WEEK_DAYS = 7
+# From here on all models take the total (Prophet and Theta need two of each weekday): no appliance may take it lower.
+TOTAL_DAYS = 14
 
 # kWh by local day, sorted; a day that is not complete is not in it.
 type Series = dict[dt.date, float]
@@ -34,25 +36,22 @@ class History:
 def history(daily: Iterable[Mapping[str, Any]]) -> History:
     """The series of the rows of daily_energy_data; NotEnoughHistory if no day is complete.
 
-    The total is made of the appliances that are read now: those with a complete day in the last CURRENT_DAYS days of
-    the site. Only days on which all of them are complete count, so that a total never falls because a meter did.
-    Should there be no such day (one appliance took the place of another), those that were complete least recently
-    leave the total, one by one, until there is.
+    Current are the appliances with a complete day in the last CURRENT_DAYS days of the site. Only days on which all
+    appliances in the total are complete count, so that a total never falls because a meter did.
     """
     every = _complete_series(daily)
     if not any(every.values()):
         raise NotEnoughHistory(complete_days=0, needed_days=1, model="A forecast")
     newest = max(max(series) for series in every.values() if series)
     current = {name: series for name, series in every.items() if series and (newest - max(series)).days < CURRENT_DAYS}
-    summed = sorted(current, key=lambda name: (max(current[name]), name))
-    while not (common := set.intersection(*(set(current[name]) for name in summed))):
-        summed = summed[1:]
+    summed = _in_total(current)
+    common = _common_days(current, summed)
     total = {day: sum(current[name][day] for name in sorted(summed)) for day in sorted(common)}
     own = {name: {day: kwh for day, kwh in series.items() if day <= max(total)} for name, series in current.items()}
     return History(
         total=total,
         appliances={name: series for name, series in own.items() if series},
-        notes=[note for name, series in every.items() if (note := _left_out(name, series, own, summed))],
+        notes=[note for name, series in every.items() if (note := _left_out(name, series, own, summed, total))],
     )
 
 
@@ -93,13 +92,41 @@ def _complete_series(daily: Iterable[Mapping[str, Any]]) -> dict[str, Series]:
     return found
 
 
-def _left_out(name: str, series: Series, own: Mapping[str, Series], summed: list[str]) -> str | None:
+def _in_total(current: Mapping[str, Series]) -> list[str]:
+    """The appliances that the total is made of, at least one.
+
+    Those with the longest histories come first, and each next joins unless it would leave fewer than TOTAL_DAYS days
+    in common. Where no appliance has so many, the site is young and all are in it. Should they have no day in common
+    (one appliance took the place of another), those that were complete least recently leave, until they have.
+    """
+    joined: list[str] = []
+    common: set[dt.date] = set()
+    for name in sorted(current, key=lambda name: (-len(current[name]), name)):
+        remaining = common & set(current[name]) if joined else set(current[name])
+        if len(remaining) >= TOTAL_DAYS:
+            joined.append(name)
+            common = remaining
+    if joined:
+        return joined
+    young = sorted(current, key=lambda name: (max(current[name]), name))
+    while not _common_days(current, young):
+        young = young[1:]
+    return young
+
+
+def _common_days(series: Mapping[str, Series], names: list[str]) -> set[dt.date]:
+    return set.intersection(*(set(series[name]) for name in names))
+
+
+def _left_out(name: str, series: Series, own: Mapping[str, Series], summed: list[str], total: Series) -> str | None:
     if not series:
         return f"{name} is not in the total: no day of it is complete"
     if name not in own:
         return f"{name} is not forecast: its last complete day was {max(series)}"
     if not own[name]:
         return f"{name} is not forecast: it has no complete day before the forecast begins"
+    if name not in summed and len(total) >= TOTAL_DAYS:
+        return f"{name} is not in the total until it has {TOTAL_DAYS} complete days in common with the other appliances"
     if name not in summed:
         return f"{name} is not in the total: it has no complete day in common with the other appliances"
     return None
