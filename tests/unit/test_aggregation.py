@@ -71,7 +71,12 @@ def test_statistics_of_an_appliance_by_hand():
 
 def test_the_earliest_of_equal_hours_is_the_peak_whatever_rounding_says():
     # 0.1 + 0.2 and 0.3 differ in the last digit.
-    rows = [("2024-03-01 10:00", "oven", 0.3), ("2024-03-01 11:00", "oven", 0.1), ("2024-03-01 11:30", "oven", 0.2)]
+    rows = [
+        ("2024-03-01 09:00", "oven", 0.2),
+        ("2024-03-01 10:00", "oven", 0.3),
+        ("2024-03-01 11:00", "oven", 0.1),
+        ("2024-03-01 11:30", "oven", 0.2),
+    ]
     assert aggregation.tables(readings(*rows), "UTC").appliances["peak_hour"].to_list() == [10]
 
 
@@ -166,12 +171,97 @@ def test_a_day_whose_midnight_clocks_skip_starts_when_they_jump():
     assert aggregation.day_start(dt.date(2024, 4, 27), "Africa/Cairo") == dt.datetime(2024, 4, 26, 21)
 
 
-def test_the_interval_is_the_most_frequent_step():
+def test_the_interval_is_the_median_step():
     ordered = pl.concat(
         [every(15, "2024-03-01 00:00", 10), every(60, "2024-03-02 00:00", 5), every(5, "2024-03-01 00:00", 1, "x")]
     )
-    table = aggregation.interval_table(ordered, ["appliance"])
+    table = aggregation.interval_table(ordered)
     assert list(table.iter_rows()) == [("oven", dt.timedelta(minutes=15)), ("x", None)]
+
+
+def wavering(seconds, amplitude, start, count):
+    """A reading every so many seconds, each up to `amplitude` seconds early or late, no two steps alike."""
+    chance = random.Random(7)
+    first = dt.datetime.fromisoformat(start)
+    times = [first + dt.timedelta(seconds=seconds * n + chance.uniform(-amplitude, amplitude)) for n in range(count)]
+    return readings(*((time.isoformat(), "oven", 1) for time in times))
+
+
+def days_of(frame, timezone="UTC"):
+    daily = aggregation.tables(frame, timezone).daily
+    return {str(date): (coverage, complete) for date, _, _, coverage, complete in daily.iter_rows()}
+
+
+def test_a_lone_reading_after_a_gap_is_no_complete_day():
+    january = every(60, "2024-01-01 00:00", 19 * 24)
+    days = days_of(pl.concat([january, readings(("2024-02-01 00:00", "oven", 1))]))
+    assert days.pop("2024-02-01") == (pytest.approx(1 / 24), False)
+    assert set(days.values()) == {(1.0, True)}
+
+
+def test_readings_a_week_apart_make_no_complete_day():
+    assert set(days_of(every(7 * 1440, "2024-01-01 00:00", 9)).values()) == {(None, False)}
+
+
+@pytest.mark.parametrize("timezone", ["UTC", BERLIN])
+def test_a_reading_a_day_makes_complete_days_also_when_clocks_change(timezone):
+    rows = [(f"2024-{month}-{day} 07:00", "oven", 1) for month in ("03", "10") for day in range(25, 32)]
+    assert set(days_of(readings(*rows, timezone=timezone), timezone).values()) == {(1.0, True)}
+
+
+def test_a_meter_changed_in_mid_month_leaves_both_sides_complete():
+    old, new = every(60, "2024-03-01 00:00", 20 * 24), every(1, "2024-03-21 00:00", 2 * 1440)
+    days = days_of(pl.concat([old, new]))
+    assert len(days) == 22
+    assert set(days.values()) == {(1.0, True)}
+
+
+@pytest.mark.parametrize("amplitude", [0.4, 12])
+def test_a_clock_that_wavers_around_the_minute_covers_its_days(amplitude):
+    days = days_of(wavering(60, amplitude, "2024-03-01 00:00:15", 4 * 1440))
+    assert len(days) == 4
+    assert all(complete and coverage > 0.98 for coverage, complete in days.values())
+    # Around midnight of the clock itself: the first reading of a day may come late in the day before.
+    days = days_of(wavering(60, amplitude, "2024-03-01 00:00", 4 * 1440))
+    whole = [days[f"2024-03-{day:02d}"] for day in range(1, 5)]
+    assert all(complete and coverage > 0.98 for coverage, complete in whole)
+
+
+def test_an_outage_lowers_coverage_whatever_the_steps_beside_it():
+    month = every(60, "2024-03-01 00:00", 10 * 24)
+    morning_only = month.filter((pl.col("timestamp").dt.day() != 5) | (pl.col("timestamp").dt.hour() < 12))
+    assert days_of(morning_only)["2024-03-05"] == (0.5, False)
+    assert days_of(month.head(12))["2024-03-01"] == (0.5, False)
+    twice = month.filter((pl.col("timestamp").dt.day() != 5) | pl.col("timestamp").dt.hour().is_in([0, 12]))
+    assert days_of(twice)["2024-03-05"] == (pytest.approx(2 / 24), False)
+
+
+def test_several_readings_a_second_are_counted_by_seconds():
+    days = days_of(readings(*((f"2024-03-01 00:00:{n / 4:06.3f}", "oven", 1) for n in range(200))))
+    assert days["2024-03-01"] == (pytest.approx(50 / 86_400, abs=1.2 / 86_400), False)
+
+
+@pytest.mark.parametrize("kwh", [0.0, 0.3])
+def test_hours_all_alike_have_no_peak(kwh):
+    tables = aggregation.tables(every(30, "2024-03-01 00:00", 96, kwh=kwh), "UTC")
+    assert tables.appliances["peak_hour"].to_list() == [None]
+    assert tables.profile.height == 24
+    assert readings_summary(tables, "home", "UTC", 1).peak_hour is None
+
+
+def test_a_meter_read_once_a_day_says_nothing_about_hours():
+    daily, hourly = every(1440, "2024-03-01 00:00", 14, "meter", kwh=50), every(60, "2024-03-01 00:00", 336)
+    hourly = hourly.with_columns(kwh=pl.when(pl.col("timestamp").dt.hour() == 18).then(2.0).otherwise(1.0))
+    alone = readings_summary(aggregation.tables(daily, "UTC"), "home", "UTC", 1)
+    assert alone.peak_hour is None
+    assert alone.appliances[0].profile_kwh == [None] * 24
+    assert alone.weekday_hour_kwh == [[None] * 24] * 7
+    tables = aggregation.tables(pl.concat([daily, hourly]), "UTC")
+    both = readings_summary(tables, "home", "UTC", 1)
+    assert {one.appliance: one.peak_hour for one in both.appliances} == {"meter": None, "oven": 18}
+    assert (both.peak_hour, both.weekday_hour_kwh[0]) == (18, [1.0] * 18 + [2.0] + [1.0] * 5)
+    assert (both.appliances[0].interval_minutes, both.appliances[0].complete_days) == (1440.0, 14)
+    assert tables.hourly["kwh"].sum() == both.total_kwh == 14 * 50 + 336 + 14
 
 
 def random_month(seed):

@@ -12,6 +12,15 @@ from dataclasses import dataclass
 import polars as pl
 
 COMPLETE_FROM_COVERAGE = 0.9
+# Readings further apart than this say nothing about single hours.
+FINEST_TOLD = dt.timedelta(hours=1)
+_SECOND_US = 1_000_000
+_TO_THE_MINUTE_FROM_US = 30 * 60 * _SECOND_US
+# One reading a day is 25 hours after the last on the day when clocks go back.
+_LONGEST_STEP_US = 25 * 3_600 * _SECOND_US
+# A day read every two hours has 11 steps. A day with fewer may as well be one with readings missing.
+_STEPS_THAT_TELL = 11
+_CLEARLY_ANOTHER = 0.1
 # Means that agree to a nano-kWh are a tie; otherwise rounding would choose the peak hour.
 _TIE_DECIMALS = 9
 
@@ -34,8 +43,8 @@ def tables(readings: pl.DataFrame, timezone: str) -> Tables:
     """All site-wide tables of a site's readings (timestamp, timestamp_utc, appliance, kwh), at least one."""
     ordered = readings.select("appliance", "timestamp_utc", "timestamp", "kwh").sort("appliance", "timestamp_utc")
     hourly = hourly_table(ordered)
-    profile = profile_table(hourly)
-    intervals = interval_table(ordered, ["appliance"])
+    intervals = interval_table(ordered)
+    profile = profile_table(hours_told(hourly, intervals))
     return Tables(
         appliances=appliance_table(ordered, profile),
         hourly=hourly.sort("timestamp_utc", "appliance"),
@@ -61,7 +70,10 @@ def hourly_table(ordered: pl.DataFrame) -> pl.DataFrame:
 
 
 def profile_table(hourly: pl.DataFrame) -> pl.DataFrame:
-    """Mean energy by appliance and local hour of day, over the days that have a reading in that hour."""
+    """Mean energy by appliance and local hour of day, over the days that have a reading in that hour.
+
+    `hourly` has only appliances whose readings tell hours.
+    """
     return (
         hourly.with_columns(hour=pl.col("timestamp").dt.hour().cast(pl.Int32), date=pl.col("timestamp").dt.date())
         .group_by("appliance", "hour", maintain_order=True)
@@ -72,12 +84,16 @@ def profile_table(hourly: pl.DataFrame) -> pl.DataFrame:
 
 
 def peak_hours(profile: pl.DataFrame) -> pl.DataFrame:
-    """appliance, peak_hour: the hour of day with the largest mean use per day, the earliest of equals."""
+    """appliance, peak_hour: the hour of day with the largest mean use per day, the earliest of equals.
+
+    Null where all hours that were read are alike.
+    """
+    stands_out = pl.col("mean_kwh").max() > pl.col("mean_kwh").min()
     return (
         profile.with_columns(pl.col("mean_kwh").round(_TIE_DECIMALS))
         .sort(["appliance", "mean_kwh", "hour"], descending=[False, True, False])
         .group_by("appliance", maintain_order=True)
-        .agg(pl.col("hour").first().alias("peak_hour"))
+        .agg(pl.when(stands_out).then(pl.col("hour").first()).alias("peak_hour"))
     )
 
 
@@ -99,48 +115,106 @@ def appliance_table(ordered: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFram
     )
     site_kwh = math.fsum(stats["total_kwh"])
     share = pl.col("total_kwh") / site_kwh if site_kwh > 0 else pl.lit(None, dtype=pl.Float64)
-    return stats.with_columns(share=share).join(peak_hours(profile), on="appliance", maintain_order="left")
+    return stats.with_columns(share=share).join(peak_hours(profile), on="appliance", how="left", maintain_order="left")
 
 
-def interval_table(ordered: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """interval of each group `by`: the most frequent distance between consecutive readings of an appliance.
+def interval_table(ordered: pl.DataFrame) -> pl.DataFrame:
+    """appliance, interval: the median distance between an appliance's readings over its whole history.
 
-    The shortest of equals; null where a group has none.
+    Null with fewer than two readings. Clocks of meters waver, so it is to the second, and to the minute from half an
+    hour on.
     """
-    steps = (
-        ordered.with_columns(interval=pl.col("timestamp_utc").diff().over("appliance"))
-        .drop_nulls("interval")
-        .group_by(*by, "interval")
-        .len()
-        .sort([*by, "len", "interval"], descending=[*(False for _ in by), True, False])
-        .group_by(by, maintain_order=True)
-        .agg(pl.col("interval").first())
-    )
-    return ordered.select(by).unique().sort(by).join(steps, on=by, how="left", maintain_order="left")
+    typical = _typical(_with_steps(ordered), ["appliance"]).select("appliance", interval=pl.duration(microseconds="us"))
+    return ordered.select("appliance").unique().sort("appliance").join(typical, on="appliance", how="left")
+
+
+def hours_told(hourly: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
+    """The hours of those appliances that are read at least once an hour, or so rarely that nobody knows.
+
+    A meter read once a day puts the whole day into one hour: it says nothing about hours.
+    """
+    coarse = intervals.filter(pl.col("interval") > FINEST_TOLD)
+    return hourly.join(coarse, on="appliance", how="anti", maintain_order="left")
 
 
 def daily_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
     """Energy and coverage by local day and appliance.
 
-    A day is cut into intervals from its midnight on; `coverage` is the share of them that have a reading. A day has as
-    many as fit its 23, 24 or 25 hours. The interval is that of the appliance in that month, so that a new meter changes
-    nothing about the months before. Null where it is unknown; such a day is not complete.
+    A day of 23, 24 or 25 hours is cut into intervals; `coverage` is the share of them that have a reading. They are cut
+    from midnight on, or half an interval off if more have a reading then: a clock that wavers around the full minute
+    misses none. Null where the interval is unknown; such a day is not complete.
     """
-    dated = ordered.with_columns(
-        date=pl.col("timestamp").dt.date(), month=pl.col("timestamp").dt.month_start().dt.date()
+    dated = _with_steps(
+        ordered.with_columns(date=pl.col("timestamp").dt.date(), month=pl.col("timestamp").dt.month_start().dt.date())
     )
-    intervals = interval_table(dated, ["appliance", "month"])
-    interval = pl.col("interval").dt.total_microseconds()
-    since_midnight = (pl.col("timestamp_utc") - pl.col("starts")).dt.total_microseconds()
+    intervals = _day_intervals(dated).join(_days(dated["date"], timezone), on="date", how="left")
+    # At least one, also where the day is shorter than the interval: the last interval takes what is left of the day.
+    slots = (pl.col("length").dt.total_microseconds() / pl.col("us")).round().cast(pl.Int64).clip(lower_bound=1)
+    since = (pl.col("timestamp_utc") - pl.col("starts")).dt.total_microseconds()
+    us, last = pl.col("us"), pl.col("slots") - 1
     return (
-        dated.join(_days(dated["date"], timezone), on="date", maintain_order="left")
-        .join(intervals, on=["appliance", "month"], maintain_order="left")
-        .with_columns(slot=since_midnight // interval, slots=pl.col("length").dt.total_microseconds() / interval)
+        dated.join(intervals.with_columns(slots=slots), on=["appliance", "date"], how="left", maintain_order="left")
+        .with_columns(
+            slot=pl.min_horizontal(since // us, last), slot_off=pl.min_horizontal((since + us // 2) // us, last)
+        )
         .group_by("date", "appliance", maintain_order=True)
-        .agg(pl.col("kwh"), covered=pl.col("slot").n_unique() / pl.col("slots").first())
-        .select("date", "appliance", pl.col("kwh").list.sum(), coverage=pl.col("covered").clip(upper_bound=1.0))
+        .agg(
+            pl.col("kwh"),
+            pl.max_horizontal(pl.col("slot").n_unique(), pl.col("slot_off").n_unique()).alias("covered"),
+            pl.col("slots").first(),
+        )
+        .select("date", "appliance", pl.col("kwh").list.sum(), coverage=pl.col("covered") / pl.col("slots"))
         .with_columns(complete=(pl.col("coverage") >= COMPLETE_FROM_COVERAGE).fill_null(False))
         .sort("date", "appliance")
+    )
+
+
+def _day_intervals(dated: pl.DataFrame) -> pl.DataFrame:
+    """appliance, date, us: the interval of each day of an appliance, null where nothing tells it.
+
+    It is that of the appliance in the month, or, in a month of one reading, ever. Where the readings of a day tell
+    clearly another one, as on both sides of a new meter, it is theirs. Days without readings tell nothing: steps longer
+    than a day do not count, nor those from one month to the next.
+    """
+    short = dated.filter(pl.col("step") <= _LONGEST_STEP_US)
+    in_day = _typical(short.filter("in_day"), ["appliance", "date"]).filter(pl.col("steps") >= _STEPS_THAT_TELL)
+    in_month = _typical(short.filter("in_month"), ["appliance", "month"])
+    ever = _typical(short, ["appliance"])
+    days = dated.select("appliance", "date", "month").unique().sort("appliance", "date")
+    for name, found, by in (
+        ("own", in_day, ["appliance", "date"]),
+        ("usual", in_month, ["appliance", "month"]),
+        ("ever", ever, ["appliance"]),
+    ):
+        days = days.join(found.select(*by, pl.col("us").alias(name)), on=by, how="left", maintain_order="left")
+    own, usual = pl.col("own"), pl.coalesce("usual", "ever")
+    differs = (own - usual).abs() > _CLEARLY_ANOTHER * usual
+    return days.select("appliance", "date", us=pl.when(differs).then(own).otherwise(usual))
+
+
+def _with_steps(ordered: pl.DataFrame) -> pl.DataFrame:
+    """Adds `step`, microseconds since the appliance's reading before, null for its first; and, where there are dates,
+    whether both lie `in_month` and `in_day`.
+    """
+    same = pl.col("appliance") == pl.col("appliance").shift()
+    step = pl.when(same).then(pl.col("timestamp_utc").diff().dt.total_microseconds())
+    within = [
+        (pl.col(period) == pl.col(period).shift()).alias(f"in_{name}")
+        for name, period in (("month", "month"), ("day", "date"))
+        if period in ordered.columns
+    ]
+    return ordered.with_columns(step.alias("step"), *within)
+
+
+def _typical(steps: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Each group `by`, its median step `us` (the shorter of two in the middle) and the number of its `steps`."""
+    median = pl.col("step").quantile(0.5, interpolation="lower").cast(pl.Int64)
+    unit = pl.when(median >= _TO_THE_MINUTE_FROM_US).then(60 * _SECOND_US).otherwise(_SECOND_US)
+    return (
+        steps.drop_nulls("step")
+        .group_by(by)
+        .agg(((median + unit // 2) // unit * unit).clip(lower_bound=_SECOND_US).alias("us"), pl.len().alias("steps"))
+        .sort(by)
     )
 
 

@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 
-from energy.aggregation import Tables, peak_hours
+from energy.aggregation import Tables, hours_told, peak_hours
 from energy.documents import ApplianceSummary, DayTotal, ReadingsSummary
 
 _HOURS = range(24)
@@ -19,7 +19,7 @@ def readings_summary(tables: Tables, site: str, timezone: str, uploads: int) -> 
     appliances = tables.appliances
     days = day_totals(tables.daily, appliances.height)
     span_days = (days[-1].date - days[0].date).days + 1
-    site_hours = _site_hours(tables.hourly)
+    site_hours = _site_hours(hours_told(tables.hourly, tables.intervals))
     return ReadingsSummary(
         site=site,
         timezone=timezone,
@@ -69,7 +69,7 @@ def _appliance_summaries(tables: Tables) -> list[ApplianceSummary]:
 
 
 def _site_hours(hourly: pl.DataFrame) -> pl.DataFrame:
-    """date, hour, kwh of all appliances together, by date and hour; the repeated autumn hour is one row."""
+    """date, hour, kwh of all appliances of `hourly` together, by date and hour; the repeated autumn hour is one row."""
     return (
         hourly.group_by(
             pl.col("timestamp").dt.date().alias("date"),
@@ -82,10 +82,11 @@ def _site_hours(hourly: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _peak_hour(site_hours: pl.DataFrame) -> int:
+def _peak_hour(site_hours: pl.DataFrame) -> int | None:
     profile = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh"))
     means = profile.select("hour", mean_kwh=pl.col("kwh").list.mean(), appliance=pl.lit("site"))
-    return int(peak_hours(means)["peak_hour"][0])
+    found: list[int | None] = peak_hours(means)["peak_hour"].to_list()
+    return found[0] if found else None
 
 
 def _weekday_hours(site_hours: pl.DataFrame) -> list[list[float | None]]:
