@@ -69,6 +69,9 @@ def test_an_appliance_that_logs_only_when_on_is_named_as_missing_from_the_total(
 def test_an_appliance_silent_for_six_days_still_counts():
     found = history(rows("AC", range(20)) + rows("Dryer", range(14)))
     assert (len(found.total), found.last_day) == (14, day(13))
+    assert found.notes == [
+        "the forecast begins after 2024-01-14, the last day on which all appliances in the total are complete"
+    ]
 
 
 def test_a_new_meter_leaves_the_total_its_history():

@@ -48,10 +48,11 @@ def history(daily: Iterable[Mapping[str, Any]]) -> History:
     common = _common_days(current, summed)
     total = {day: sum(current[name][day] for name in sorted(summed)) for day in sorted(common)}
     own = {name: {day: kwh for day, kwh in series.items() if day <= max(total)} for name, series in current.items()}
+    left_out = [note for name, series in every.items() if (note := _left_out(name, series, own, summed, total))]
     return History(
         total=total,
         appliances={name: series for name, series in own.items() if series},
-        notes=[note for name, series in every.items() if (note := _left_out(name, series, own, summed, total))],
+        notes=_held_back(max(total), newest) + left_out,
     )
 
 
@@ -116,6 +117,12 @@ def _in_total(current: Mapping[str, Series]) -> list[str]:
 
 def _common_days(series: Mapping[str, Series], names: list[str]) -> set[dt.date]:
     return set.intersection(*(set(series[name]) for name in names))
+
+
+def _held_back(last_day: dt.date, newest: dt.date) -> list[str]:
+    if last_day == newest:
+        return []
+    return [f"the forecast begins after {last_day}, the last day on which all appliances in the total are complete"]
 
 
 def _left_out(name: str, series: Series, own: Mapping[str, Series], summed: list[str], total: Series) -> str | None:
