@@ -128,6 +128,11 @@ def test_nothing_used_has_no_shares():
         ("Steve", "unknown"),
         ("EV charger", "ev_charger"),
         ("Space ship", "unknown"),
+        ("Router", "network"),
+        ("Home server", "network"),
+        ("NAS", "network"),
+        ("TV", "electronics"),
+        ("Nasal spray", "unknown"),
         ("", "unknown"),
     ],
 )
@@ -166,4 +171,33 @@ def test_last_day_shown_is_the_last_day_read():
     rows = sheet.tables["days"].rows
     assert len(rows) == 56
     assert rows[-1][0] == (home.FIRST + dt.timedelta(days=99)).isoformat()
-    assert sheet.tables["days"].notes == ["The last 56 of 100 days."]
+    assert sheet.tables["days"].notes == ["The last 56 of 100 days read."]
+
+
+def test_every_unusual_hour_counts_on_its_day_not_only_the_largest():
+    found = home.anomalies(home.anomaly()).model_copy(update={"by_day": {"2026-03-02": 60, "2026-03-28": 1}})
+    rows = {row[0]: row[4] for row in sheet_of(home.home(), found).tables["days"].rows}
+    assert [rows["2026-03-02"], rows["2026-03-03"], rows["2026-03-28"]] == [60, 0, 1]
+
+
+def test_deviations_are_those_of_the_rows():
+    # A limit of 1.5 kWh over a mean of 0.5 kWh, where 2 kWh above are 4 deviations: 0.5 kWh each, the limit 2 of them.
+    assert texts(sheet_of(home.home(), home.anomalies(home.anomaly())), "AN.deviations") == ["2"]
+    assert texts(sheet_of(home.home(), home.anomalies(home.anomaly(threshold=1.75))), "AN.deviations") == ["2.5"]
+    assert sheet_of(home.home()).facts["AN.deviations"].value is None
+
+
+@pytest.mark.parametrize(("std_kwh", "off"), [(0.5, "yes"), (0.3, "no"), (None, "no")])
+def test_mostly_off_is_a_deviation_of_more_than_twice_the_mean(std_kwh, off):
+    # 134.4 kWh in 28 x 24 hours: 0.2 kWh an hour.
+    kettle = home.appliance("Kettle", 134.4, 1.0).model_copy(update={"std_kwh": std_kwh})
+    assert texts(sheet_of(home.readings([kettle], [4.8] * 28)), "A1.mostly_off") == [off]
+
+
+@pytest.mark.parametrize(
+    ("days", "complete", "mean_of"), [(28, 2, "all days"), (28, 3, "complete days"), (2, 1, "complete days")]
+)
+def test_the_mean_of_a_few_complete_days_gives_way_to_that_of_all(days, complete, mean_of):
+    days_complete = [number < complete for number in range(days)]
+    sheet = sheet_of(home.readings([home.appliance("A", 1.0, 1.0)], [1.0] * days, complete=days_complete))
+    assert texts(sheet, "site.mean_of") == [mean_of]

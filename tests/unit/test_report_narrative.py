@@ -100,7 +100,9 @@ def test_auditor_goes_by_energy_and_names_upgrades_with_their_condition():
     assert [finding.appliance for finding in GOOD.findings] == ["A1", "A2", "A3"]
     heater = GOOD.findings[0]
     assert "200.0 kWh, 62.5 % of the total" in fill(heater.text, SHEET)
-    assert "1 hour far above" in fill(heater.text, SHEET)
+    assert fill(heater.text, SHEET).endswith(
+        "Unusual hours: 1, more than 2 standard deviations above its mean hour; see whether it ran as intended."
+    )
     assert "Applies if it heats with a plain electric element." in fill(heater.upgrades[0].text, SHEET)
 
 
@@ -124,3 +126,78 @@ def test_rules_have_something_grounded_to_say_about_any_home(readings, anomalies
     assert "not known" not in said(
         [*narrative.summary, *narrative.behaviour, *narrative.peak, *(one.text for one in narrative.findings)], sheet
     )
+
+
+def narrated(readings, anomalies=None, forecast=None):
+    sheet = fact_sheet(
+        home.request(with_forecast=forecast is not None), readings, anomalies or home.anomalies(), forecast
+    )
+    return sheet, checked(rules.write_text(sheet), sheet)
+
+
+def test_ordinary_runs_of_an_appliance_that_is_mostly_off_are_no_cause_for_alarm():
+    # 134.4 kWh in 28 x 24 hours: 0.2 kWh an hour.
+    kettle = home.appliance("Kettle", 134.4, 1.0).model_copy(update={"std_kwh": 0.5})
+    sheet, narrative = narrated(home.readings([kettle], [4.8] * 28), home.anomalies(home.anomaly("Kettle")))
+    text = fill(narrative.findings[0].text, sheet)
+    assert "above its mean hour; it is mostly off, so ordinary runs count too." in text
+    assert "as intended" not in text
+
+
+def test_an_appliance_that_could_not_be_judged_is_not_said_to_be_fine():
+    sheet, narrative = narrated(home.home(), home.anomalies(skipped={"Heater": "every hour used the same energy"}))
+    assert "Unusual hours: not judged, every hour used the same energy." in fill(narrative.findings[0].text, sheet)
+    assert "Unusual hours: none." in fill(narrative.findings[1].text, sheet)
+
+
+def test_a_router_is_not_to_be_switched_off():
+    sheet, _ = narrated(home.readings([home.appliance("Router", 28.0, 1.0)], [1.0] * 28))
+    assert [one.rule for one in sheet.recommendations if one.appliance == "A1"] == []
+    sheet, _ = narrated(home.readings([home.appliance("TV", 28.0, 1.0)], [1.0] * 28))
+    assert "standby" in [one.rule for one in sheet.recommendations]
+
+
+def test_a_capped_saving_is_one_figure_and_says_that_it_is_capped():
+    # Two refrigerators: unplugging the second saves all of its 140 of 280 kWh, of which 15 %, 42 kWh, are counted.
+    fridges = [home.appliance("Fridge", 140.0, 0.5), home.appliance("Old fridge", 140.0, 0.5)]
+    sheet, narrative = narrated(home.readings(fridges, [10.0] * 28))
+    assert said(narrative.saving, sheet) == (
+        "Of what the habits that apply here may save together, at most 42.0 kWh is counted over the days read (15 % of"
+        " the total): that habits alone save no more is an assumption."
+    )
+    assert sheet.facts["save.behaviour_low"].value == 0
+
+
+def test_a_range_whose_ends_read_the_same_is_one_figure():
+    # A quarter of the dryer's 28 kWh, less or more: 7 kWh of 280, 2.5 %.
+    appliances = [home.appliance("Other", 252.0, 0.9), home.appliance("Dryer", 28.0, 0.1)]
+    sheet, narrative = narrated(home.readings(appliances, [10.0] * 28))
+    assert "may together save 7.0 kWh over the days read, 2.5 % of the total." in said(narrative.saving, sheet)
+
+
+def test_days_ahead_that_are_all_alike_have_no_highest():
+    day = home.forecast().days[0]
+    alike = home.forecast().model_copy(
+        update={"days": [day.model_copy(update={"yhat": 11.0 + n / 100}) for n in (1, 2)]}
+    )
+    sheet, narrative = narrated(home.home(), forecast=alike)
+    assert "Every day takes about the same: 11.0 kWh." in said(narrative.forecast, sheet)
+    assert "highest" not in said(narrative.forecast, sheet)
+    assert "The highest day is Sun 5 Apr 2026 with 17.0 kWh; the models' own 80 % band" in said(GOOD.forecast)
+
+
+def test_no_hour_is_busiest_where_all_are_alike():
+    fridge = home.appliance("Fridge", 28.0, 1.0).model_copy(update={"peak_hour": None})
+    sheet, narrative = narrated(home.readings([fridge], [1.0] * 28, peak_hour=None))
+    assert said(narrative.peak, sheet) == "No hour of the day stands out: every hour takes about the same."
+    everything = said([*narrative.summary, *(one.text for one in narrative.findings)], sheet)
+    assert "busiest" not in everything
+    assert "most at" not in everything
+
+
+def test_nothing_used_says_so_and_no_more():
+    nothing = home.readings([home.appliance("Heater", 0.0, None, max_kwh=0.0)], [0.0] * 28, peak_hour=None)
+    sheet, narrative = narrated(nothing)
+    assert said(narrative.behaviour, sheet).startswith("No energy was used in this time, so nothing is always on.")
+    assert said(narrative.peak, sheet) == "No energy was used in this time, so no hour is busier than another."
+    assert [narrative.actions, narrative.saving, narrative.findings, narrative.potential] == [[], [], [], []]

@@ -277,7 +277,7 @@ def test_only_plain_web_addresses_become_links(url):
         (
             home.readings([home.appliance("Heater", 10.0, 1.0, days=1)], [10.0], complete=[False]),
             home.anomalies(),
-            "A day, read in part",
+            "mean of 1 day with readings, complete or not",
             "A complete day takes",
         ),
         (
@@ -311,3 +311,41 @@ def test_a_reader_can_pass_on_the_text_to_another_writer():
     sheet = SHEET
     narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": ["It used {{A1.kwh}}."]})
     assert "It used 200.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
+
+
+def test_the_chart_of_days_says_which_days_it_shows():
+    long = home.readings([home.appliance("A", 100.0, 1.0, days=100)], [1.0] * 100)
+    _, html, _, _ = report_of(long)
+    assert "Energy by day, the last 56 of 100 days read, kWh" in parsed(html).text
+    assert "Energy by day, kWh" in parsed(HTML).text
+
+
+def test_appliances_beyond_those_drawn_are_one_bar():
+    many = home.readings([home.appliance(f"Thing {n}", 28.0, 0.0625) for n in range(16)], [16.0] * 28)
+    sheet, html, _, _ = report_of(many)
+    drawn = charts(sheet)
+    # Four of sixteen things with 28 kWh each.
+    assert ">4 others</text>" in drawn["appliances"].svg
+    assert "112.0 kWh · 25.0 %" in drawn["appliances"].svg
+    assert drawn["profiles"].title.endswith(", the 8 largest")
+    assert "The 8 largest of 16 appliances in use." in parsed(html).text
+    assert "other" not in charts(SHEET)["appliances"].svg.replace(">Other<", "")
+
+
+def test_no_busiest_hour_is_a_dash():
+    fridge = home.appliance("Fridge", 28.0, 1.0).model_copy(update={"peak_hour": None})
+    _, html, _, _ = report_of(home.readings([fridge], [1.0] * 28, peak_hour=None))
+    assert "Busiest hour \u2013 no hour stands out" in parsed(html).text
+    assert "the same in every hour" in html.decode()
+
+
+def test_names_of_models_need_no_escape_in_markdown():
+    assert "`median of prophet, auto_ets`" in MARKDOWN.decode()
+    assert render.code_span("a`b_c") == r"a\`b\_c"
+
+
+def test_small_tables_behind_charts_are_printed():
+    page = HTML.decode()
+    assert '<div class="behind short">' in page.split('id="chart-week"')[1].split("</figure>")[0]
+    long = report_of(home.readings([home.appliance("A", 100.0, 1.0, days=100)], [1.0] * 100))[1].decode()
+    assert '<div class="behind">' in long.split('id="chart-days"')[1].split("</figure>")[0]

@@ -20,6 +20,7 @@ ApplianceClass = Literal[
     "kettle",
     "ev_charger",
     "lighting",
+    "network",
     "electronics",
     "remainder",
     "unknown",
@@ -53,9 +54,10 @@ _PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
     (r"kettle", "kettle"),
     (r"ev( charger| charging)?|car charger|wall ?box|electric vehicle", "ev_charger"),
     (r"lights?|lighting|lamps?|led", "lighting"),
+    # Before the electronics: a router is meant to be on, so advice to switch it off would be wrong.
+    (r"router|modem|server|network|nas|wi ?fi|broadband", "network"),
     (
-        r"tv|television|computer|pc|laptop|desktop|monitor|router|server|modem|network|console|hi ?fi|audio|electronics"
-        r"|entertainment|office",
+        r"tv|television|computer|pc|laptop|desktop|monitor|console|hi ?fi|audio|electronics|entertainment|office",
         "electronics",
     ),
     (r"others?|rest|remainder|unmetered|unknown|total|mains|aggregate", "remainder"),

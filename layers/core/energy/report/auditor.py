@@ -1,7 +1,7 @@
 """The rule-based Virtual Energy Auditor: the highest consumers one by one, and what could be done about each."""
 
 from energy.report.facts import Appliance, FactSheet
-from energy.report.insights import action_text, plural
+from energy.report.insights import action_text
 from energy.report.narrative import Action, Finding
 
 MAX_AUDITED = 5
@@ -15,6 +15,8 @@ def findings(sheet: FactSheet) -> list[Finding]:
 
 def potential(sheet: FactSheet) -> list[str]:
     """What upgrades may save, apart from habits: an upgrade shrinks what habits work on."""
+    if not any(one.kind == "upgrade" for one in sheet.recommendations):
+        return []
     if not sheet.known("save.upgrade_high"):
         return ["No upgrade here comes with a figure that could be verified, so no potential is stated."]
     return [
@@ -30,15 +32,11 @@ def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
     if sheet.known(f"{ref}.day_kwh"):
         sentences.append(f", {{{{{ref}.day_kwh}}}} on an average day")
     if sheet.known(f"{ref}.peak_hour"):
-        sentences.append(f", most of it around {{{{{ref}.peak_hour}}}}")
+        sentences.append(f", most at {{{{{ref}.peak_hour}}}}")
     text = "".join(sentences) + "."
     if sheet.known(f"{ref}.year_kwh"):
         text += f" At this rate {{{{{ref}.year_kwh}}}} a year."
-    if sheet.number(f"{ref}.anomalies"):
-        hours = plural(sheet, f"{ref}.anomalies", "hour")
-        text += f" Condition: {hours} far above its usual level; see whether it ran as intended."
-    else:
-        text += " Condition: no hour stood out."
+    text += f" Unusual hours: {_unusual(sheet, ref)}."
     upgrades = [
         Action(recommendation=one.id, text=action_text(sheet, one))
         for one in sheet.recommendations
@@ -49,3 +47,16 @@ def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
     elif not upgrades:
         text += " No upgrade rule applies to it."
     return Finding(appliance=ref, text=text, upgrades=tuple(upgrades))
+
+
+def _unusual(sheet: FactSheet, ref: str) -> str:
+    if sheet.known(f"{ref}.skipped"):
+        return f"not judged, {{{{{ref}.skipped}}}}"
+    if not sheet.number(f"{ref}.anomalies"):
+        return "none"
+    said = f"{{{{{ref}.anomalies}}}}"
+    if sheet.known("AN.deviations"):
+        said += ", more than {{AN.deviations}} standard deviations above its mean hour"
+    if sheet.facts[f"{ref}.mostly_off"].value == "yes":
+        return said + "; it is mostly off, so ordinary runs count too"
+    return said + "; see whether it ran as intended"

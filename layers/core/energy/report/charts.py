@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from energy.report.facts import WEEKDAYS, FactSheet, Part, Table, Value
+from energy.report.tables import APPLIANCES_DRAWN
 
 if TYPE_CHECKING:
     import altair
@@ -19,10 +20,10 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 INK, QUIET, GRID = "#333333", "#666666", "#dddddd"
 FONT = "Helvetica, Arial, sans-serif"
 WIDTH = 400
-APPLIANCES_DRAWN = 12
 LABEL_WIDTH = 130
 
-_ENERGY_SCALE = ["#f7fbff", "#9ecae1", "#4292c6", "#08519c", "#08306b"]
+# Of the ink of a heat map where nothing is used: enough to see that the hour was read.
+FAINTEST = 0.06
 
 Row = dict[str, Value]
 
@@ -41,23 +42,28 @@ def charts(sheet: FactSheet) -> dict[str, Chart]:
     """The charts that this sheet has the rows for, by the id of their table."""
     drawn = []
     if "appliances" in sheet.tables and sheet.known("A1.share"):
-        drawn.append(_appliances(sheet.tables["appliances"]))
+        drawn.append(_appliances(sheet))
     if "days" in sheet.tables:
         drawn.append(_days(sheet))
     if "week" in sheet.tables:
         drawn.append(_week(sheet.tables["week"]))
     if "profiles" in sheet.tables:
-        drawn.append(_profiles(sheet.tables["profiles"]))
+        drawn.append(_profiles(sheet))
     return {chart.id: chart for chart in drawn}
 
 
-def _appliances(table: Table) -> Chart:
+def _appliances(sheet: FactSheet) -> Chart:
     import altair as alt
 
+    table = sheet.tables["appliances"]
     rows: list[Row] = []
     for number, row in enumerate(table.rows[:APPLIANCES_DRAWN]):
         cells = table.cells(row)
         rows.append({"place": number, "name": cells[0], "kwh": row[1], "label": f"{cells[1]} kWh · {cells[2]}"})
+    if others := int(sheet.number("others.count")):
+        kwh, share = sheet.facts["others.kwh"], sheet.facts["others.share"]
+        name = f"{others} other" if others == 1 else f"{others} others"
+        rows.append({"place": len(rows), "name": name, "kwh": kwh.value, "label": f"{kwh.text} · {share.text}"})
     largest = max(float(row["kwh"] or 0) for row in rows)
     # Name and figures stand above their bar, so a long name never squeezes the bars.
     y = alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.6))
@@ -100,7 +106,9 @@ def _days(sheet: FactSheet) -> Chart:
         base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y("kwh")),
         base.mark_point(color=BLUE, filled=True, size=14 if len(days) > 14 else 50, opacity=1).encode(x=x, y=y("kwh")),
         base.mark_point(color=QUIET, filled=False, size=22, strokeWidth=1.2).encode(x=x, y=y("partly")),
-        base.mark_point(color=ORANGE, filled=True, shape="diamond", size=90, opacity=1).encode(x=x, y=y("unusual")),
+        base.mark_point(color=ORANGE, filled=True, shape="diamond", opacity=1).encode(
+            x=x, y=y("unusual"), size=alt.Size("hours:Q", scale=alt.Scale(domainMin=0, range=[0, 110]), legend=None)
+        ),
     ]
     if ahead:
         layers = [
@@ -108,16 +116,18 @@ def _days(sheet: FactSheet) -> Chart:
             *layers,
             base.mark_line(color=GREEN, strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y("ahead")),
         ]
-    legend = [("line", "Complete day"), ("partly", "Day read in part"), ("unusual", "One of the largest unusual hours")]
+    legend = [("line", "Complete day"), ("partly", "Day read in part"), ("unusual", "Unusual hours; larger where more")]
     if ahead:
-        legend += [("ahead", "Forecast"), ("band", f"Forecast band, {sheet.facts['F.level'].text}")]
+        legend += [("ahead", "Forecast"), ("band", f"Forecast, the models' own {sheet.facts['F.level'].text} band")]
     shown = {"line": "kwh", "partly": "partly", "unusual": "unusual", "ahead": "ahead", "band": "ahead"}
     legend = [(mark, label) for mark, label in legend if any(row.get(shown[mark]) is not None for row in days)]
     first, last = (table.cells(row)[0] for row in (table.rows[0], table.rows[-1]))
     description = f"Line of energy by day, kWh, {first} to {last}"
     description += f", then a dashed forecast with its band up to {sheet.facts['F.last'].text}." if ahead else "."
     chart = alt.layer(*layers).properties(width=WIDTH, height=220)
-    return _chart("days", "Energy by day, kWh", description, chart, legend)
+    shown_days, read_days = len(table.rows), int(sheet.number("site.read_days"))
+    part = f"the last {shown_days} of {read_days} days read, " if shown_days < read_days else ""
+    return _chart("days", f"Energy by day, {part}kWh", description, chart, legend)
 
 
 def _week(table: Table) -> Chart:
@@ -131,7 +141,7 @@ def _week(table: Table) -> Chart:
     ]
     chart = (
         alt.Chart(_data(rows))
-        .mark_rect()
+        .mark_rect(color=BLUE)
         .encode(
             x=_hour_axis(),
             y=alt.Y(
@@ -140,23 +150,27 @@ def _week(table: Table) -> Chart:
                 scale=alt.Scale(domain=[name[:3] for name in WEEKDAYS]),
                 axis=alt.Axis(domain=False, ticks=False),
             ),
-            color=_energy_color("kwh", "kWh in the hour"),
+            opacity=_energy_opacity("kwh", "kWh in the hour"),
         )
         .properties(width=WIDTH, height=170)
     )
     largest = max(rows, key=lambda row: float(row["kwh"] or 0))
     hour = f"{int(float(largest['hour'] or 0)):02d}:00"
+    alike = len({round(float(row["kwh"] or 0), 6) for row in rows}) == 1
+    most = "the same in every hour" if alike else f"most on {largest['weekday']} at {hour}"
     return _chart(
         "week",
         "Mean energy by weekday and hour",
-        f"Heat map of mean energy by weekday and hour of day; darkest on {largest['weekday']} at {hour}.",
+        f"Heat map of mean energy by weekday and hour of day; {most}.",
         chart,
     )
 
 
-def _profiles(table: Table) -> Chart:
+def _profiles(sheet: FactSheet) -> Chart:
     import altair as alt
 
+    table = sheet.tables["profiles"]
+    part = f", the {len(table.columns) - 1} largest" if table.notes else ""
     rows: list[Row] = []
     for row in table.rows:
         for place, (column, share) in enumerate(zip(table.columns[1:], row[1:], strict=True)):
@@ -165,7 +179,7 @@ def _profiles(table: Table) -> Chart:
                 rows.append({"hour": row[0], "name": f"{place:02d}{column.title}", "share": share})
     chart = (
         alt.Chart(_data(rows))
-        .mark_rect()
+        .mark_rect(color=BLUE)
         .encode(
             x=_hour_axis(),
             y=alt.Y(
@@ -173,14 +187,14 @@ def _profiles(table: Table) -> Chart:
                 title=None,
                 axis=alt.Axis(domain=False, ticks=False, labelLimit=LABEL_WIDTH, labelExpr="substring(datum.label, 2)"),
             ),
-            color=_energy_color("share", "share of its day", ".0%"),
+            opacity=_energy_opacity("share", "share of its day", ".0%"),
         )
         .properties(width=WIDTH - LABEL_WIDTH + 40, height=26 * (len(table.columns) - 1))
     )
     return _chart(
         "profiles",
-        "Share of each appliance's day by hour",
-        "Heat map of the share of each appliance's own daily energy by hour of day; dark hours are its busy ones.",
+        f"Share of each appliance's day by hour{part}",
+        "Heat map of the share of each appliance's own daily energy by hour of day; strong colour marks busy hours.",
         chart,
     )
 
@@ -199,6 +213,7 @@ def _calendar(table: Table) -> list[Row]:
                 "kwh": row[1] if row and complete else None,
                 "partly": row[1] if row and not complete else None,
                 "unusual": row[1] if row and row[4] else None,
+                "hours": row[4] if row and row[4] else None,
             }
         )
         day += dt.timedelta(days=1)
@@ -226,19 +241,22 @@ def _hour_axis() -> "altair.X":
     return alt.X("hour:O", title=None, scale=alt.Scale(domain=list(range(24))), axis=axis)
 
 
-def _energy_color(field: str, title: str, number_format: str = "~g") -> "altair.Color":
+def _energy_opacity(field: str, title: str, number_format: str = "~g") -> "altair.Opacity":
+    """More of the ink where more is used: it reads on a light page as on a dark one."""
     import altair as alt
 
     legend = alt.Legend(
         title=title,
         orient="bottom",
         direction="horizontal",
-        gradientLength=180,
-        gradientThickness=10,
+        symbolType="square",
+        symbolFillColor=BLUE,
+        symbolStrokeWidth=0,
+        symbolSize=140,
         format=number_format,
         tickCount=4,
     )
-    return alt.Color(f"{field}:Q", scale=alt.Scale(range=_ENERGY_SCALE, domainMin=0), legend=legend)
+    return alt.Opacity(f"{field}:Q", scale=alt.Scale(range=[FAINTEST, 1], domainMin=0), legend=legend)
 
 
 def _tick_format(largest: float) -> str:

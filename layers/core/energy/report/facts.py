@@ -49,7 +49,7 @@ class Column(Part):
 
 
 class Table(Part):
-    """Rows of facts; sorted as shown. `notes` say what was left out."""
+    """Rows of facts; sorted as shown. `notes` are sentences for below it, as on what was left out."""
 
     id: str
     title: str

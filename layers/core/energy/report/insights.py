@@ -10,9 +10,14 @@ _BECAUSE = {
     "base_share": "at most {{%s}} of it is always on",
     "year_kwh": "at this rate it uses {{%s}} a year",
     "peak_power_kw": "its mean over an interval reaches {{%s}}, so it seems to heat water itself",
-    "anomalies": "hours far above their usual level: {{%s}}",
+    "anomalies": "unusual hours: {{%s}}",
     "same_class": "appliances of this kind: {{%s}}, and this is the smallest",
     "top_share": "a single appliance takes {{%s}} of all energy read",
+}
+_ALWAYS_ON_UNKNOWN = {
+    "unused": "No energy was used in this time, so nothing is always on.",
+    "thin": "What is always on cannot be told yet: that takes a week of complete days with hourly readings.",
+    "kinds": "What is always on cannot be told: every appliance here heats, cools or runs at night by choice.",
 }
 _BECAUSE_SITE = {
     "peak_share": "{{%s}} of a day's energy falls between {{site.peak_band}}",
@@ -31,7 +36,8 @@ def summary(sheet: FactSheet) -> list[str]:
     if sheet.known("site.peak_hour"):
         said.append("The busiest hour of the day is {{site.peak_hour}}.")
     if sheet.known("F.total_kwh"):
-        said.append("The next {{F.days}} days are expected to take {{F.total_kwh}}.")
+        days = plural(sheet, "F.days", "day")
+        said.append(f"Forecast for the next {days}: {{{{F.total_kwh}}}}.")
     return said
 
 
@@ -45,7 +51,7 @@ def behaviour(sheet: FactSheet) -> list[str]:
             " of a day's energy."
         )
     else:
-        said.append("What is always on cannot be told yet: that takes a week of complete days with hourly readings.")
+        said.append(_ALWAYS_ON_UNKNOWN[str(sheet.facts["site.base_unknown"].value or "thin")])
     if sheet.known("week.change_direction"):
         comparison = "{{week.change}} {{week.change_direction}} than" if _differs(sheet, "week") else "about as much as"
         said.append(
@@ -65,7 +71,11 @@ def behaviour(sheet: FactSheet) -> list[str]:
 def peak(sheet: FactSheet) -> list[str]:
     """When most is used, and who uses it then."""
     if not sheet.known("site.peak_hour"):
-        return ["The busiest hours cannot be told from these readings."]
+        if sheet.facts["site.tells_hours"].value == "no":
+            return ["The busiest hours cannot be told from these readings."]
+        if not sheet.number("site.total_kwh"):
+            return ["No energy was used in this time, so no hour is busier than another."]
+        return ["No hour of the day stands out: every hour takes about the same."]
     said = ["The home uses most at {{site.peak_hour}}."]
     if sheet.known("site.peak_share"):
         said.append("The evening band {{site.peak_band}} takes {{site.peak_share}} of a day.")
@@ -95,9 +105,14 @@ def unusual(sheet: FactSheet) -> list[str]:
     if not sheet.number("site.anomalies"):
         return ["None of the {{AN.hours_judged}} appliance hours judged stood out."]
     said = ["Unusual hours: {{site.anomalies}} of {{AN.hours_judged}} appliance hours judged, {{AN.share}}."]
+    if sheet.known("AN.deviations"):
+        said.append(
+            "Each is more than {{AN.deviations}} standard deviations above the mean hour of its appliance. Where an"
+            " appliance is mostly off, that mean is low and ordinary runs count too."
+        )
     if sheet.known("AN1.excess_kwh"):
         said.append(
-            "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above the expected."
+            "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above its mean hour."
         )
     return said
 
@@ -110,13 +125,17 @@ def forecast(sheet: FactSheet) -> list[str]:
     if sheet.known("F.change_direction"):
         comparison = "{{F.change}} {{F.change_direction}} than" if _differs(sheet, "F") else "about as much as"
         said.append(f"That is {comparison} the last {{{{trend.days}}}} complete days.")
-    said.append(
-        "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the {{F.level}} band runs from"
-        " {{F.highest_lower}} to {{F.highest_upper}}."
-    )
-    said.append(
-        "Learnt from {{F.training_days}} complete days up to {{F.last_training_day}} by this method: {{F.method}}."
-    )
+    if sheet.facts["F.alike"].value == "yes":
+        said.append("Every day takes about the same: {{F.highest_kwh}}.")
+    else:
+        band = range_text(sheet, "F.highest_lower", "F.highest_upper")
+        said.append(
+            "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the models' own {{F.level}} band for it is"
+            f" {band}."
+        )
+    days = plural(sheet, "F.training_days", "day")
+    way = "the median of {{F.models}} models" if sheet.number("F.models") > 1 else "a single model"
+    said.append(f"Learnt from {days} up to {{{{F.last_training_day}}}} by {way}.")
     return said
 
 
@@ -129,15 +148,23 @@ def actions(sheet: FactSheet) -> list[Action]:
 
 def saving(sheet: FactSheet) -> list[str]:
     """What all habits may save together."""
+    if not actions(sheet):
+        return []
     if not sheet.known("save.behaviour_high"):
         return ["None of these actions comes with a figure that could be verified, so no saving is stated."]
     habits = [one for one in sheet.recommendations if one.quantified and one.kind in BEHAVIOUR]
     conditional = any(one.conditional for one in habits)
+    if sheet.facts["save.cap_reached"].value == "yes":
+        return [
+            "Of what the habits that apply here may save together, at most {{save.behaviour_high}} is counted over the"
+            " days read ({{save.cap_share}} of the total): that habits alone save no more is an assumption."
+        ]
     if sheet.number("save.behaviour_low") > 0:
+        energy = range_text(sheet, "save.behaviour_low", "save.behaviour_high")
+        share = range_text(sheet, "save.behaviour_share_low", "save.behaviour_share_high")
         condition = "; the higher figures need every condition to hold" if conditional else ""
         said = [
-            "Habits that apply here may together save {{save.behaviour_low}} to {{save.behaviour_high}} over the days"
-            " read, {{save.behaviour_share_low}} to {{save.behaviour_share_high}} of the total" + condition + "."
+            f"Habits that apply here may together save {energy} over the days read, {share} of the total{condition}."
         ]
     else:
         said = [
@@ -153,16 +180,8 @@ def action_text(sheet: FactSheet, one: Recommendation) -> str:
     sentences = []
     about = f"For {{{{{one.appliance}.name}}}}" if one.appliance else ""
     if one.quantified:
-        low, high = (sheet.facts[f"{one.id}.save_{bound}"].text for bound in ("low", "high"))
-        energy = (
-            f"{{{{{one.id}.save_low}}}} to {{{{{one.id}.save_high}}}}" if low != high else f"{{{{{one.id}.save_high}}}}"
-        )
-        low, high = (sheet.facts[f"{one.id}.site_share_{bound}"].text for bound in ("low", "high"))
-        share = (
-            f"{{{{{one.id}.site_share_low}}}} to {{{{{one.id}.site_share_high}}}}"
-            if low != high
-            else f"{{{{{one.id}.site_share_high}}}}"
-        )
+        energy = range_text(sheet, f"{one.id}.save_low", f"{one.id}.save_high")
+        share = range_text(sheet, f"{one.id}.site_share_low", f"{one.id}.site_share_high")
         sentences.append(f"{about}: may save {energy} over the days read, {share} of the total.")
     elif about:
         sentences.append(f"{about}; how much it saves is not stated.")
@@ -178,6 +197,12 @@ def action_text(sheet: FactSheet, one: Recommendation) -> str:
 def plural(sheet: FactSheet, fact: str, word: str) -> str:
     """A count with its word."""
     return f"{{{{{fact}}}}} {word}" if sheet.number(fact) == 1 else f"{{{{{fact}}}}} {word}s"
+
+
+def range_text(sheet: FactSheet, low: str, high: str) -> str:
+    """From the one fact to the other; one of them where they read the same."""
+    alike = sheet.facts[low].text == sheet.facts[high].text
+    return f"{{{{{high}}}}}" if alike else f"{{{{{low}}}}} to {{{{{high}}}}}"
 
 
 def _differs(sheet: FactSheet, change: str) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REPORT_FORMAT = 1
 QUALITY_FACTS = (
     ("site.coverage", "Coverage of the time read"),
-    ("site.complete_days", "Complete days"),
+    ("site.complete_days", "Days on which every appliance was read completely"),
     ("site.readings", "Readings that count"),
     ("site.uploads", "Uploads that count"),
     ("rows.read", "Rows in this upload"),
@@ -37,9 +37,14 @@ PROVENANCE_FACTS = (
 METHOD = (
     "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
     "The busiest hour is the hour of day with the largest mean energy per day.",
-    "A complete day has readings for nearly all of its intervals; comparisons and the forecast use complete days only.",
+    "On a complete day every appliance that was ever read has readings for nearly all of its intervals; comparisons use"
+    " complete days only. The forecast learns from the days on which the appliances still in use were complete, so it"
+    " may count more.",
+    "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to come"
+    " than its percentage says.",
     "What is always on is read from average night hours, so it is an upper limit.",
-    "Unusual means far above an appliance's own usual level. It is a hint to look, not a fault.",
+    "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard deviations."
+    " It is a hint to look, not a fault.",
     "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
     " wording was not verified are given without a figure.",
     "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been read.",
@@ -106,6 +111,11 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN_START.sub(lambda match: f"{match[1]}\\" if match[1].isdigit() else f"\\{match[1]}", escaped)
 
 
+def code_span(text: str) -> str:
+    """A plain list of names as Markdown shows code, so that no underscore needs an escape; else escaped text."""
+    return f"`{text}`" if re.fullmatch(r"\w[\w, ]*", text) else escape_markdown(text)
+
+
 def safe_url(url: str) -> str | None:
     """The address itself if it is a plain web address."""
     parts = urlsplit(url)
@@ -147,10 +157,8 @@ def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
     facts = sheet.facts
     cards = [
         ("Total", facts["site.total_kwh"].text, f"over {_days(sheet, 'site.days')}"),
-        ("A complete day", facts["site.day_kwh"].text, f"on average of {facts['site.complete_days'].text}")
-        if sheet.known("site.day_kwh")
-        else ("A day, read in part", facts["site.read_day_kwh"].text, f"on average of {facts['site.read_days'].text}"),
-        ("Busiest hour", facts["site.peak_hour"].text, "on an average day"),
+        _day_card(sheet),
+        _peak_card(sheet),
         ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
     ]
     if "F.total_kwh" in facts:
@@ -160,8 +168,24 @@ def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
     return cards
 
 
-def _days(sheet: FactSheet, fact: str) -> str:
-    return f"{sheet.facts[fact].text} {'day' if sheet.number(fact) == 1 else 'days'}"
+def _day_card(sheet: FactSheet) -> tuple[str, str, str]:
+    if sheet.facts["site.mean_of"].value == "complete days":
+        about = f"mean of {_days(sheet, 'site.complete_days', 'complete ')}"
+        return "An average day", sheet.facts["site.day_kwh"].text, about
+    about = f"mean of {_days(sheet, 'site.read_days')} with readings, complete or not"
+    return "An average day", sheet.facts["site.read_day_kwh"].text, about
+
+
+def _peak_card(sheet: FactSheet) -> tuple[str, str, str]:
+    if sheet.known("site.peak_hour"):
+        return "Busiest hour", sheet.facts["site.peak_hour"].text, "on an average day"
+    if sheet.facts["site.tells_hours"].value == "no":
+        return "Busiest hour", "\u2013", "not to be told from these readings"
+    return "Busiest hour", "\u2013", "no hour stands out"
+
+
+def _days(sheet: FactSheet, fact: str, kind: str = "") -> str:
+    return f"{sheet.facts[fact].text} {kind}{'day' if sheet.number(fact) == 1 else 'days'}"
 
 
 @functools.cache
@@ -176,4 +200,5 @@ def _templates() -> "jinja2.Environment":
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["md"] = escape_markdown
+    environment.filters["code"] = code_span
     return environment

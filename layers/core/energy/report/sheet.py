@@ -7,8 +7,8 @@ from energy.contracts import GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, ReadingsSummary
 from energy.report import advice
 from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
-from energy.report.facts import Appliance, Collector, FactSheet
-from energy.report.tables import MAX_TEXT_LENGTH, UNUSUAL_SHOWN, tables, tells_hours
+from energy.report.facts import Appliance, Collector, FactSheet, format_value, kwh_decimals
+from energy.report.tables import APPLIANCES_DRAWN, MAX_TEXT_LENGTH, UNUSUAL_SHOWN, tables, tells_hours
 
 PEAK_HOURS = range(18, 21)
 NIGHT_HOURS = range(1, 5)
@@ -17,6 +17,11 @@ MIN_DAYS_SEASONAL = 90
 DAYS_PER_YEAR = 365
 WEEK_DAYS = 7
 FIRST_WEEKEND_DAY = 5
+# A mean of fewer complete days says little where days read in part are many.
+MIN_COMPLETE_DAYS = 3
+# On for a share p of the time, at one power: the deviation is more than twice the mean, and a run more than two
+# deviations above it, exactly where p is less than a fifth.
+MOSTLY_OFF_DEVIATION = 2.0
 
 _READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
 
@@ -83,6 +88,7 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     facts.add("site.days", days, "count", _READINGS)
     facts.share("site.coverage", readings.coverage, _READINGS, dp=1)
     hourly = tells_hours(readings.appliances)
+    facts.add("site.tells_hours", "yes" if hourly else "no", "text", _READINGS)
     facts.add("site.peak_hour", readings.peak_hour if used and hourly else None, "hour", _READINGS)
     facts.add("site.peak_band", f"{PEAK_HOURS.start:02d}:00\u2013{PEAK_HOURS.stop:02d}:00", "text", "setting")
     by_hour = [_mean([row[hour] for row in readings.weekday_hour_kwh]) for hour in range(24)]
@@ -90,6 +96,10 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     named = [one.share for one in readings.appliances if classify(one.appliance) != "remainder"]
     facts.share("site.top_share", named[0] if named else None, _READINGS, dp=1)
     facts.add("site.anomalies", anomalies.count, "count", _ANOMALIES)
+    others = readings.appliances[APPLIANCES_DRAWN:]
+    facts.add("others.count", len(others), "count", _READINGS)
+    facts.kwh("others.kwh", sum(one.total_kwh for one in others), _READINGS)
+    facts.share("others.share", sum(one.share or 0.0 for one in others) if used else None, _READINGS, dp=1)
 
 
 def _add_days(facts: Collector, days: list[DayTotal]) -> None:
@@ -98,6 +108,8 @@ def _add_days(facts: Collector, days: list[DayTotal]) -> None:
     facts.kwh("site.day_kwh", _mean([day.kwh for day in complete]), _READINGS)
     facts.add("site.read_days", len(days), "count", _READINGS)
     facts.kwh("site.read_day_kwh", _mean([day.kwh for day in days]), _READINGS)
+    enough = len(complete) >= MIN_COMPLETE_DAYS or (bool(complete) and len(days) < WEEK_DAYS)
+    facts.add("site.mean_of", "complete days" if enough else "all days", "text", _READINGS)
     workdays = [day.kwh for day in complete if day.date.weekday() < FIRST_WEEKEND_DAY]
     weekend = [day.kwh for day in complete if day.date.weekday() >= FIRST_WEEKEND_DAY]
     enough = len(workdays) >= 5 and len(weekend) >= 2
@@ -141,6 +153,9 @@ def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary
     power = one.max_kwh * 60 / minutes if minutes and hourly else None
     facts.add(f"{ref}.peak_power_kw", power if power is None else round(power, 6), "kw", _READINGS, 2)
     facts.add(f"{ref}.interval_minutes", minutes, "count", _READINGS)
+    facts.add(f"{ref}.mostly_off", "yes" if _mostly_off(one) else "no", "text", _READINGS)
+    skipped = anomalies.skipped.get(one.appliance)
+    facts.add(f"{ref}.skipped", skipped and display_name(skipped, MAX_TEXT_LENGTH), "text", _ANOMALIES)
     facts.add(f"{ref}.anomalies", anomalies.by_appliance.get(one.appliance, 0), "count", _ANOMALIES)
     quietest = min((one.profile_kwh[hour] or 0.0 for hour in NIGHT_HOURS), default=0.0)
     known = hourly and bool(per_day) and enough
@@ -166,7 +181,9 @@ def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list
     ]
     nights = sum(day.complete for day in readings.days)
     hours = [[profile[hour] for profile in counted] for hour in NIGHT_HOURS]
-    known = bool(counted) and nights >= MIN_NIGHTS and tells_hours(readings.appliances)
+    reason = _always_on_unknown(readings, nights, bool(counted))
+    facts.add("site.base_unknown", reason, "text", _READINGS)
+    known = reason is None
     sums = [sum(kwh for kwh in hour if kwh is not None) for hour in hours if None not in hour]
     base = min(sums) if known and len(sums) == len(hours) else None
     daily = facts.facts["site.day_kwh"].value
@@ -174,10 +191,26 @@ def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list
     facts.share("site.base_share", 24 * base / float(daily) if base is not None and daily else None, _READINGS)
 
 
+def _always_on_unknown(readings: ReadingsSummary, nights: int, anything_counted: bool) -> str | None:
+    """Why it cannot be told what is always on, in a word; None where it can."""
+    if readings.total_kwh <= 0:
+        return "unused"
+    if nights < MIN_NIGHTS or not tells_hours(readings.appliances):
+        return "thin"
+    return None if anything_counted else "kinds"
+
+
+def _mostly_off(one: ApplianceSummary) -> bool:
+    return one.std_kwh is not None and one.avg_kwh > 0 and one.std_kwh > MOSTLY_OFF_DEVIATION * one.avg_kwh
+
+
 def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
     facts.add("AN.hours_judged", anomalies.hours_judged, "count", _ANOMALIES)
     judged = anomalies.hours_judged
     facts.share("AN.share", anomalies.count / judged if judged else None, _ANOMALIES)
+    deviations = _deviations(anomalies)
+    decimals = 0 if deviations is None or deviations == int(deviations) else 1
+    facts.add("AN.deviations", deviations, "count", _ANOMALIES, decimals)
     shown = anomalies.top[:UNUSUAL_SHOWN]
     facts.add("AN.shown", len(shown), "count", _ANOMALIES)
     for number, row in enumerate(shown, 1):
@@ -191,10 +224,19 @@ def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
             facts.kwh(f"{ref}.{name}", getattr(row, name), _ANOMALIES)
 
 
+def _deviations(anomalies: AnomalySummary) -> float | None:
+    """How many standard deviations the limit is above the mean, as the first row tells."""
+    row = next(iter(anomalies.top), None)
+    if row is None or not row.excess_kwh:
+        return None
+    return round((row.threshold - row.expected_kwh) * row.z_score / row.excess_kwh, 2)
+
+
 def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
     facts.add("F.method", display_name(forecast.method, MAX_TEXT_LENGTH), "text", _FORECAST)
     facts.share("F.level", forecast.level, _FORECAST)
     facts.add("F.days", len(forecast.days), "count", _FORECAST)
+    facts.add("F.models", len(forecast.days[0].models) if forecast.days else None, "count", _FORECAST)
     facts.add("F.training_days", forecast.training_days, "count", _FORECAST)
     facts.add("F.last_training_day", forecast.last_training_day.isoformat(), "date", _FORECAST)
     facts.kwh("F.total_kwh", forecast.total_kwh, _FORECAST)
@@ -203,6 +245,9 @@ def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
     highest = max(forecast.days, key=lambda day: day.yhat, default=None)
     facts.add("F.highest_day", highest.ds.isoformat() if highest else None, "date", _FORECAST)
     facts.kwh("F.highest_kwh", highest.yhat if highest else None, _FORECAST)
+    decimals = kwh_decimals(highest.yhat if highest else None)
+    alike = len({format_value(day.yhat, "kwh", decimals) for day in forecast.days}) == 1
+    facts.add("F.alike", "yes" if alike else "no", "text", _FORECAST)
     facts.kwh("F.highest_lower", highest.yhat_lower if highest else None, _FORECAST)
     facts.kwh("F.highest_upper", highest.yhat_upper if highest else None, _FORECAST)
     _add_change(facts, "F.change", "F.total_kwh", "trend.recent_kwh")

@@ -1,7 +1,5 @@
 """The tables of a report: what its charts are drawn from, and what a reader can check them against."""
 
-import datetime as dt
-
 from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, ReadingsSummary
 from energy.report.appliances import display_name
 from energy.report.facts import WEEKDAYS, Column, Table, Value, kwh_decimals
@@ -55,11 +53,8 @@ def _appliances(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
 
 
 def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
-    unusual: dict[dt.date, int] = {}
-    for row in anomalies.top:
-        unusual[row.timestamp.date()] = unusual.get(row.timestamp.date(), 0) + 1
     shown = readings.days[-DAYS_SHOWN:]
-    notes = [f"The last {len(shown)} of {len(readings.days)} days."] if len(shown) < len(readings.days) else []
+    notes = [f"The last {len(shown)} of {len(readings.days)} days read."] if len(shown) < len(readings.days) else []
     return Table(
         id="days",
         title="Energy by day",
@@ -68,10 +63,16 @@ def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
             _energy("Energy, kWh", [day.kwh for day in shown]),
             Column(title="Read", unit="share"),
             Column(title="Complete", unit="text"),
-            Column(title="Largest unusual hours", unit="count"),
+            Column(title="Unusual hours", unit="count"),
         ],
         rows=[
-            [day.date.isoformat(), day.kwh, day.coverage, "yes" if day.complete else "no", unusual.get(day.date, 0)]
+            [
+                day.date.isoformat(),
+                day.kwh,
+                day.coverage,
+                "yes" if day.complete else "no",
+                anomalies.by_day.get(day.date.isoformat(), 0),
+            ]
             for day in shown
         ],
         source="readings summary, anomaly summary",
@@ -81,7 +82,7 @@ def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
 
 def _week(readings: ReadingsSummary) -> Table:
     cells = [kwh for row in readings.weekday_hour_kwh for kwh in row if kwh is not None]
-    known = bool(cells) and tells_hours(readings.appliances)
+    known = any(cells) and tells_hours(readings.appliances)
     return Table(
         id="week",
         title="Mean energy by hour of the week, kWh",
@@ -95,7 +96,8 @@ def _week(readings: ReadingsSummary) -> Table:
 
 
 def _profiles(readings: ReadingsSummary) -> Table:
-    shown = [one for one in readings.appliances if sum(kwh or 0 for kwh in one.profile_kwh) > 0][:PROFILES_SHOWN]
+    used = [one for one in readings.appliances if sum(kwh or 0 for kwh in one.profile_kwh) > 0]
+    shown = used[:PROFILES_SHOWN]
     sums = [sum(kwh or 0 for kwh in one.profile_kwh) for one in shown]
     return Table(
         id="profiles",
@@ -117,6 +119,7 @@ def _profiles(readings: ReadingsSummary) -> Table:
         if shown and tells_hours(shown)
         else [],
         source="readings summary",
+        notes=[f"The {len(shown)} largest of {len(used)} appliances in use."] if len(shown) < len(used) else [],
     )
 
 
@@ -129,9 +132,9 @@ def _unusual(anomalies: AnomalySummary) -> Table:
             Column(title="When", unit="datetime"),
             Column(title="Appliance", unit="text"),
             _energy("Used, kWh", [row.kwh for row in shown], mean=True),
-            _energy("Expected, kWh", [row.expected_kwh for row in shown], mean=True),
+            _energy("Mean hour, kWh", [row.expected_kwh for row in shown], mean=True),
             _energy("Above, kWh", [row.excess_kwh for row in shown], mean=True),
-            Column(title="z", unit="sigma"),
+            Column(title="z (standard deviations)", unit="sigma"),
             Column(title="Why", unit="text"),
         ],
         rows=[
@@ -185,6 +188,7 @@ def _forecast_appliances(forecast: ForecastSummary) -> Table:
         columns=[Column(title="Appliance", unit="text"), _energy("Energy, kWh", [kwh for _, kwh in ranked])],
         rows=[[display_name(name), kwh] for name, kwh in ranked],
         source="forecast summary",
+        notes=["Each of these is forecast by itself, as is the total: they need not add up to it."],
     )
 
 
