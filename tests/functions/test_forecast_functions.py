@@ -118,13 +118,24 @@ def test_the_median_of_all_models_is_published_with_each_models_own(prophet, sta
     assert told.notes == []
 
 
-def test_without_prophet_the_other_four_stand_and_say_why(statsforecast):
-    error = "2024-02-01T10:00:00.123Z 8f507cfc-4a1b-4697-b07a-ac58fc914c95 Task timed out after 300.00 seconds"
-    result = statsforecast({"publication": publication(30), "prophet": None, "prophet_error": error})
+def test_without_prophet_the_other_four_stand_and_say_so(statsforecast):
+    result = statsforecast({"publication": publication(30), "prophet": None, "prophet_error": "it fell ill"})
     assert result.method == "median of auto_ets, dynamic_optimized_theta, seasonal_window_average, window_average"
-    assert result.notes == ["prophet left out: Task timed out after 300.00 seconds"]
+    assert result.notes == ["Prophet could not be used in this run; the execution says why"]
     assert table(result.total_prefix)["prophet"].null_count() == 7
     assert summary(result).notes == result.notes
+
+
+def test_prophet_failing_in_different_ways_publishes_the_same(statsforecast, caplog):
+    event = {"publication": publication(30), "prophet": None}
+    errors = (
+        "Lambda.Unknown 2024-02-01T10:00:00.123Z 8f507cfc-4a1b-4697-b07a-ac58fc914c95 Task timed out after 300.00 s",
+        "Runtime.ExitError RequestId: 8f507cfc-4a1b-4697-b07a-ac58fc914c95 Error: signal: killed",
+    )
+    # store.put_once raises NotDeterministic where the second differs.
+    first, second = (statsforecast(event | {"prophet_error": error}) for error in errors)
+    assert first == second
+    assert [record.prophet_error for record in caplog.records if hasattr(record, "prophet_error")] == list(errors)
 
 
 def test_a_short_history_is_left_to_the_models_that_can_take_it(prophet, statsforecast):

@@ -20,6 +20,12 @@ ALL_BUT_PROPHET = ["auto_ets", "dynamic_optimized_theta", "seasonal_window_avera
 NAN = math.nan
 
 
+@pytest.fixture(autouse=True)
+def a_functions_environment(monkeypatch):
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Energy")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+
+
 def series(values):
     return {MONDAY + dt.timedelta(days=number): float(kwh) for number, kwh in enumerate(values)}
 
@@ -164,7 +170,7 @@ def test_a_model_that_fails_is_noted_and_left_out(monkeypatch):
     found = forecast_statsforecast.forecast(site(weekly(30), AC=weekly(30)), {})
     assert sorted(found.total.models) == ["seasonal_window_average", "window_average"]
     assert found.total.method == "median of seasonal_window_average, window_average"
-    assert "total: auto_ets left out: NotImplementedError: tiny datasets" in found.notes
+    assert "total: auto_ets left out: NotImplementedError, the log says more" in found.notes
     assert any(
         note.startswith("AC: dynamic_optimized_theta left out: its forecast is not a number") for note in found.notes
     )
@@ -199,6 +205,19 @@ def test_prophet_forecasts_the_week_after_and_notes_appliances_too_young():
     assert list(found.appliances) == ["AC"]
     assert found.notes == ["New: no forecast by prophet: it has 13 complete days, 14 are needed"]
     assert forecast_prophet.forecast(past) == found
+
+
+def test_prophet_failing_on_an_appliance_is_noted_in_the_same_words_each_time(monkeypatch):
+    runs = iter(range(2))
+
+    def fails_on_the_appliance(series, _):
+        if len(series) == 20:
+            return flat(3, 2, 4)
+        raise RuntimeError(f"Command 'prophet_model.bin data file=/tmp/tmp{next(runs)}.json' failed")
+
+    monkeypatch.setattr(forecast_prophet, "_fit_and_predict", fails_on_the_appliance)
+    first, second = (forecast_prophet.forecast(site(weekly(20), AC=weekly(18))) for _ in range(2))
+    assert first.notes == second.notes == ["AC: no forecast by prophet: RuntimeError, the log says more"]
 
 
 def test_prophet_takes_a_series_of_zeros():

@@ -2,21 +2,19 @@
 
 import dataclasses
 import datetime as dt
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from energy import forecast_history, lake, parquet_rows, store
+from energy import forecast_history, forecast_prophet, lake, parquet_rows, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
 from energy.documents import ForecastDay, ForecastSummary
+from energy.errors import NotEnoughHistory
 from energy.forecast_history import History
 from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, Band, SeriesForecast, SiteForecast
 from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES, Table
 
 _AREA = "forecast"
 _FILE = "forecast.parquet"
-# Lambda's own sentences ("... Task timed out after 300.00 seconds") begin with the time and the id of the request.
-_RUN_SPECIFIC = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z|(RequestId: )?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 type Row = dict[str, Any]
 
@@ -45,7 +43,7 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
 
 def publish_median(forecast: SiteForecast, history: History, request: ForecastStatsforecastInput) -> ForecastResult:
     """The same for a forecast that had Prophet's at hand, or not: the two differ, so they never share a name."""
-    with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request), *forecast.notes])
+    with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request, history), *forecast.notes])
     by = "statsforecast" if request.prophet else "statsforecast-alone"
     return publish(with_notes, history, request.publication, by)
 
@@ -117,9 +115,18 @@ def _sum_kwh(series: SeriesForecast) -> float:
     return round(sum(series.band.yhat), KWH_DECIMALS)
 
 
-def _prophet_notes(request: ForecastStatsforecastInput) -> list[str]:
-    """What Prophet noted, or why there is nothing by it, in words that every run of the same readings shares."""
+def _prophet_notes(request: ForecastStatsforecastInput, history: History) -> list[str]:
+    """What Prophet noted, or why there is nothing by it, in words that every run of the same readings shares.
+
+    How it failed differs from run to run (a timeout, a killed process): that is for the log.
+    """
     if request.prophet is not None:
         return request.prophet.notes
-    error = _RUN_SPECIFIC.sub("", request.prophet_error or "it did not run")
-    return [f"prophet left out: {' '.join(error.split())[:300]}"]
+    complete_days = len(history.total)
+    if complete_days < forecast_prophet.MIN_DAYS:
+        error = NotEnoughHistory(complete_days, forecast_prophet.MIN_DAYS, forecast_prophet.NAME)
+        return [f"prophet left out: {error}"]
+    from energy.observability import logger  # reads the environment of a function
+
+    logger.warning("Prophet gave no forecast", prophet_error=request.prophet_error)
+    return ["Prophet could not be used in this run; the execution says why"]

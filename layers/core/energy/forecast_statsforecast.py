@@ -21,7 +21,7 @@ from energy.forecasting import (
     SiteForecast,
     Unusable,
     finite,
-    reason,
+    noted_reason,
     settled,
     site_forecast,
 )
@@ -62,7 +62,7 @@ def series_forecast(name: str | None, series: Series, last_day: dt.date, prophet
         try:
             members[model_name] = finite(run(values))
         except MODEL_ERRORS as error:
-            notes.append(f"{name or 'total'}: {model_name} left out: {reason(error)}")
+            notes.append(f"{name or 'total'}: {model_name} left out: {noted_reason(error)}")
     if not members:
         raise Unusable("; ".join(notes))
     return combined(members | ({"prophet": prophet} if prophet else {}), notes)

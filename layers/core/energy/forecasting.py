@@ -87,7 +87,7 @@ def site_forecast(
         try:
             appliances[name] = forecast(name, series)
         except MODEL_ERRORS as error:
-            skipped.append(f"{name}: no forecast by {model}: {reason(error)}")
+            skipped.append(f"{name}: no forecast by {model}: {noted_reason(error)}")
     noted = [note for each in (total, *appliances.values()) for note in each.notes]
     return SiteForecast(total, appliances, [*history.notes, *noted, *skipped])
 
@@ -96,6 +96,16 @@ def reason(error: Exception) -> str:
     """An error in one line."""
     text = " ".join(str(error).split())
     return text if isinstance(error, Unusable) else f"{type(error).__name__}: {text}"[:200]
+
+
+def noted_reason(error: Exception) -> str:
+    """An error as a note tells it: the same in every run. What libraries say may name temporary files; it is logged."""
+    if isinstance(error, Unusable):
+        return reason(error)
+    from energy.observability import logger  # reads the environment of a function
+
+    logger.warning("A model failed", reason=reason(error))
+    return f"{type(error).__name__}, the log says more"
 
 
 def _energy(kwh: float) -> float:
