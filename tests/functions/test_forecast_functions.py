@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import json
 import random
 
 import polars as pl
@@ -19,8 +20,11 @@ START = dt.date(2024, 1, 1)
 ALL_MODELS = "prophet, auto_ets, dynamic_optimized_theta, seasonal_window_average, window_average"
 
 
-def publication(days: int, pub="p1") -> dict:
-    """The site's daily table in the lake: two appliances on `days` complete days and a partial day after them."""
+def publication(days: int, pub="p1", never_complete=()) -> dict:
+    """The site's daily table in the lake: two appliances on `days` complete days and a partial day after them.
+
+    Further appliances may have that partial day only.
+    """
     draw = random.Random(7)
     rows = [
         {
@@ -33,6 +37,7 @@ def publication(days: int, pub="p1") -> dict:
         for number in range(days + 1)
         for appliance, base in (("AC", 8.0), ("Refrigerator", 2.0))
     ]
+    rows += [rows[-1] | {"appliance": appliance} for appliance in never_complete]
     content = io.BytesIO()
     pl.DataFrame(rows).write_parquet(content)
     daily_key = lake.table_prefix("processed/daily", "home", pub) + "daily.parquet"
@@ -136,6 +141,22 @@ def test_prophet_failing_in_different_ways_publishes_the_same(statsforecast, cap
     first, second = (statsforecast(event | {"prophet_error": error}) for error in errors)
     assert first == second
     assert [record.prophet_error for record in caplog.records if hasattr(record, "prophet_error")] == list(errors)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f50c"])
+def test_a_thousand_notes_stay_in_the_document(prophet, statsforecast, letter):
+    names = [f"{number:03}{letter * 125}" for number in range(1000)]
+    event = {"publication": publication(14, never_complete=names)}
+    first = prophet(event)
+    result = statsforecast(event | {"prophet": first.model_dump(mode="json")})
+    notes = [f"{name} is not in the total: no day of it is complete" for name in names]
+    for each in (first, result):
+        assert len(each.model_dump_json().encode()) < 8_000
+        assert len(json.dumps(each.model_dump(mode="json"))) < 8_000
+        assert summary(each).notes == notes
+        shown = len(each.notes) - 1
+        assert shown == 20 if letter == "x" else 0 < shown <= 20
+        assert each.notes == [*notes[:shown], f"and {1000 - shown} more"]
 
 
 def test_a_short_history_is_left_to_the_models_that_can_take_it(prophet, statsforecast):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES, Table
 
 _AREA = "forecast"
 _FILE = "forecast.parquet"
+# What a result may carry through the state machine, whose state is small; the document has all notes.
+MAX_RESULT_NOTES = 20
+MAX_RESULT_NOTES_BYTES = 6_000
 
 type Row = dict[str, Any]
 
@@ -37,7 +41,7 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
         total_prefix=_write(FORECAST, total, publication, by),
         appliances_prefix=_write(APPLIANCE_FORECAST, appliances, publication, by),
         summary_key=summary_key,
-        notes=summary.notes,
+        notes=_result_notes(summary.notes),
     )
 
 
@@ -115,13 +119,22 @@ def _sum_kwh(series: SeriesForecast) -> float:
     return round(sum(series.band.yhat), KWH_DECIMALS)
 
 
+def _result_notes(notes: list[str]) -> list[str]:
+    """The first notes, and how many more there are. Bytes are counted as JSON writes them at its longest."""
+    shown = notes[:MAX_RESULT_NOTES]
+    while len(json.dumps(shown)) > MAX_RESULT_NOTES_BYTES:
+        shown = shown[:-1]
+    hidden = len(notes) - len(shown)
+    return [*shown, f"and {hidden} more"] if hidden else shown
+
+
 def _prophet_notes(request: ForecastStatsforecastInput, history: History) -> list[str]:
     """What Prophet noted, or why there is nothing by it, in words that every run of the same readings shares.
 
     How it failed differs from run to run (a timeout, a killed process): that is for the log.
     """
     if request.prophet is not None:
-        return request.prophet.notes
+        return ForecastSummary.model_validate_json(store.read(request.prophet.summary_key)).notes
     complete_days = len(history.total)
     if complete_days < forecast_prophet.MIN_DAYS:
         error = NotEnoughHistory(complete_days, forecast_prophet.MIN_DAYS, forecast_prophet.NAME)
