@@ -65,7 +65,7 @@ def home(aws, tmp_path_factory):
 
 def test_an_upload_is_published_in_every_table(aws, home):
     assert home.output["site"] == "home"
-    assert home.states[0] == "Validate upload"
+    assert home.states[:2] == ["Anything to read?", "Validate upload"]
     assert home.states[-1] == "Published"
     tables = table_bytes(aws, "home")
     assert {key[0] for key in tables} == set(TABLES)
@@ -162,7 +162,7 @@ def test_a_broken_file_fails_with_its_reason_and_leaves_all_as_it_was(aws, home,
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
     done = run(aws, broken, "raw/broken.csv")
     assert (done.status, done.error) == ("FAILED", "UploadRejected")
-    assert done.states == ["Validate upload", "Report rejection", "UploadRejected"]
+    assert done.states == ["Anything to read?", "Validate upload", "Report rejection", "UploadRejected"]
     version = aws.client("s3").head_object(Bucket=aws.bucket, Key="raw/broken.csv")["VersionId"]
     (found,) = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix="quarantine/site=home/")["Contents"]
     key = found["Key"]
@@ -217,9 +217,15 @@ def test_a_second_upload_of_a_site_builds_on_the_first(aws, tmp_path):
     assert months == {"2026-03", "2026-04"}
 
 
-@pytest.mark.parametrize("key", ["raw/home/.DS_Store", "raw/home/", "config/home.yaml", "processed/x.csv"])
+@pytest.mark.parametrize("key", ["config/home.yaml", "processed/x.csv", "rawx/x.csv"])
 def test_what_is_no_upload_starts_nothing(aws, key):
     assert aws.put(key, b"x") is None
+
+
+@pytest.mark.parametrize("key", ["raw/home/.DS_Store", "raw/home/", "raw/_SUCCESS", "raw/home/x.csv.tmp"])
+def test_what_tools_leave_among_uploads_is_passed_over(aws, key):
+    done = aws.wait(aws.put(key, b"x"))
+    assert (done.status, done.states) == ("SUCCEEDED", ["Anything to read?", "Nothing to read"])
 
 
 def test_nothing_that_a_run_writes_starts_another(aws, home):

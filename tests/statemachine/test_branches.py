@@ -52,9 +52,22 @@ def published(aws: LocalAws, site: str) -> Manifest | None:
 def test_a_rejected_upload_is_reported_once_and_fails(aws):
     done = run(aws, "rejected", b"this is no table of readings\n")
     assert (done.status, done.error) == ("FAILED", "UploadRejected")
-    assert done.states == ["Validate upload", "Report rejection", "UploadRejected"]
+    assert done.states == ["Anything to read?", "Validate upload", "Report rejection", "UploadRejected"]
     assert aws.retry_waits == []
     assert published(aws, "rejected") is None
+
+
+def test_a_rejection_is_told_to_people_once_and_with_its_reason(aws):
+    told = len(aws.notifications())
+    done = run(aws, "told", b"this is no table of readings\n")
+    (message,) = aws.notifications()[told:]
+    assert message[0] == "Energy upload rejected"
+    assert done.cause in message[1]
+
+
+def test_a_file_that_a_tool_left_behind_is_passed_over(aws):
+    done = aws.wait(aws.put("raw/passed/.DS_Store", b"x"))
+    assert (done.status, done.states) == ("SUCCEEDED", ["Anything to read?", "Nothing to read"])
 
 
 def test_the_reason_of_a_rejection_is_the_handlers_own_sentence(aws):
@@ -178,7 +191,7 @@ def test_what_is_published_already_is_not_aggregated_again(aws):
     first = run(aws, "again")
     again = aws.wait(aws.start(execution_input(aws, first)))
     assert again.status == "SUCCEEDED"
-    assert again.states == ["Validate upload", "Anything new?", "Already published"]
+    assert again.states == ["Anything to read?", "Validate upload", "Anything new?", "Already published"]
     assert again.output == {"site": "again", "run_id": again.output["run_id"], "already_published": True}
 
 

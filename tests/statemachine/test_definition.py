@@ -35,7 +35,13 @@ THROTTLED_OR_STUMBLED = {
     },
     "sns:publish": {"SNS.ThrottledException", "SNS.InternalErrorException", "SNS.SdkClientException"},
 }
-CRASHED_OR_TIMED_OUT = {"Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "States.Timeout"}
+CRASHED_OR_TIMED_OUT = {
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Lambda.Unknown",
+    "States.Timeout",
+}
 
 
 def machines(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -84,6 +90,7 @@ def test_the_machine_has_the_states_that_the_design_names():
         "Report rejection",
     }
     assert set(of_type("Choice")) == {
+        "Anything to read?",
         "Anything new?",
         "Did Prophet forecast?",
         "Another round?",

@@ -31,20 +31,34 @@ def hour_limits(hourly: pl.DataFrame) -> pl.DataFrame:
     """appliance, hours, mean, std (sample), threshold in kWh; `skipped` says why it cannot be judged, else null."""
     hours, mean, std = pl.col("hours"), pl.col("mean"), pl.col("std")
     too_few = pl.format("only {} hours of readings; at least {} are needed", hours, pl.lit(MIN_HOURS))
+    # Half of the steps between readings are an hour at most: those within an hour, and those to the next hour.
+    step = pl.col("timestamp_utc").diff().dt.total_hours()
+    tells_hours = 2 * ((pl.col("readings") - 1).sum() + (step <= 1).sum()) >= pl.col("readings").sum() - 1
+    too_coarse = pl.format(
+        "read once in {} hours; unusual hours need hourly readings or finer", pl.col("step").cast(pl.Int64)
+    )
     return (
         hourly.sort("appliance", "timestamp_utc")
         .group_by("appliance", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("hours"), pl.col("kwh"))
+        .agg(
+            pl.len().cast(pl.Int64).alias("hours"),
+            pl.col("kwh"),
+            tells_hours.alias("tells_hours"),
+            step.quantile(0.5, interpolation="lower").alias("step"),
+        )
         # Of a list per appliance: polars' own statistics of a group differ with the number of cores.
         .with_columns(mean=pl.col("kwh").list.mean(), std=pl.col("kwh").list.std(ddof=1))
         .drop("kwh")
         .with_columns(
             threshold=mean + DEVIATIONS * std,
-            skipped=pl.when(hours < MIN_HOURS)
+            skipped=pl.when(~pl.col("tells_hours"))
+            .then(too_coarse)
+            .when(hours < MIN_HOURS)
             .then(too_few)
             .when(std.is_null() | (std <= _RELATIVE_ROUNDING * mean))
             .then(pl.lit("every hour used the same energy")),
         )
+        .drop("tells_hours", "step")
     )
 
 
@@ -83,10 +97,13 @@ def summary(found: pl.DataFrame, limits: pl.DataFrame) -> AnomalySummary:
     judged = limits.filter(pl.col("skipped").is_null())
     largest = found.sort(["excess_kwh", "timestamp_utc", "appliance"], descending=[True, False, False]).head(TOP)
     counts = dict(found.group_by("appliance").len().sort("appliance").iter_rows())
+    date = pl.col("timestamp").dt.date().dt.to_string().alias("date")
+    days = dict(found.group_by(date).len().sort("date").iter_rows())
     return AnomalySummary(
         count=found.height,
         hours_judged=int(judged["hours"].sum()),
         by_appliance=counts,
+        by_day=days,
         top=[AnomalyRow(**row) for row in largest.drop("timestamp_utc").iter_rows(named=True)],
         skipped=dict(limits.filter(pl.col("skipped").is_not_null()).select("appliance", "skipped").iter_rows()),
     )

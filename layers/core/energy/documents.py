@@ -16,7 +16,10 @@ class Document(BaseModel):
 
 
 class ApplianceSummary(Document):
-    """One appliance over the site's whole history. `profile_kwh` has 24 means, by local hour; null = never read."""
+    """One appliance over the site's whole history. `profile_kwh` has 24 means, by local hour; null = never read.
+
+    `peak_hour` is null where no hour stands out: all alike, or readings further apart than an hour.
+    """
 
     appliance: str
     total_kwh: float
@@ -26,7 +29,7 @@ class ApplianceSummary(Document):
     max_kwh: float
     readings: int
     share: float | None
-    peak_hour: int
+    peak_hour: int | None
     first_timestamp: dt.datetime
     last_timestamp: dt.datetime
     interval_minutes: float | None
@@ -56,7 +59,7 @@ class ReadingsSummary(Document):
     first_timestamp: dt.datetime
     last_timestamp: dt.datetime
     coverage: float
-    peak_hour: int
+    peak_hour: int | None
     appliances: list[ApplianceSummary]
     days: list[DayTotal]
     weekday_hour_kwh: list[list[float | None]]
@@ -78,13 +81,14 @@ class AnomalyRow(Document):
 
 
 class AnomalySummary(Document):
-    """Written by "Detect anomalies". `top` has the largest excess first, at most 50; `skipped` says why an appliance
-    could not be judged, by appliance.
+    """Written by "Detect anomalies". `top` has the largest excess first, at most 50; `by_day` counts all of them
+    by ISO date; `skipped` says why an appliance could not be judged, by appliance.
     """
 
     count: int
     hours_judged: int
     by_appliance: dict[str, int]
+    by_day: dict[str, int]
     top: list[AnomalyRow]
     skipped: dict[str, str]
 

@@ -92,7 +92,9 @@ APPLIANCES = Table(
         Column("max_kwh", "double", "largest reading, kWh"),
         Column("readings", "bigint", "number of readings"),
         Column("share", "double", "share of the site's energy, 0 to 1; null if the site used none"),
-        Column("peak_hour", "int", "local hour of day with the largest mean use per day, 0 to 23"),
+        Column(
+            "peak_hour", "int", "local hour of day with the largest mean use per day, 0 to 23; null if none stands out"
+        ),
         Column("first_timestamp", "timestamp", "first reading, local wall-clock time"),
         Column("last_timestamp", "timestamp", "last reading, local wall-clock time"),
     ),
