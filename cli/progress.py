@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What takes less is no work but a decision; its time would only distract.
 _NOTEWORTHY_SECONDS = 0.1
+# A rejection is what the execution ends with: its sentence is shown below the states, once.
+_TOLD_AT_THE_END = "InputRejected: "
 
 
 @contextlib.contextmanager
@@ -111,6 +113,6 @@ def _ended(step: _Step, seconds: float, succeeded: bool) -> Text:
         line.append(f"  {seconds:.1f} s", style="dim default")
     if step.failures and succeeded:
         line.append(f"  after {len(step.failures)} failed attempt(s): {safe(step.failures[-1])}", style="yellow")
-    elif step.failures:
+    elif step.failures and not step.failures[-1].startswith(_TOLD_AT_THE_END):
         line.append(f"  {safe(step.failures[-1])}")
     return line

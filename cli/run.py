@@ -1,14 +1,13 @@
 """`energy run`: files through the whole pipeline, on this machine."""
 
 import json
-import zoneinfo
-from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import checks
 from cli.output import fail, safe
 from energy import lake as layout
 
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from local import Execution, LocalAws
+
+_LOG_LINES = 20
+# These say themselves what happened and what to do; the log of a function has nothing to add.
+_EXPLAINED = ("UploadRejected", "PublicationConflicted")
 
 
 def run(
@@ -27,8 +30,13 @@ def run(
         str, typer.Option(metavar="NAME", help="The site that the readings belong to.")
     ] = layout.DEFAULT_SITE,
     timezone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Time zone of timestamps without an offset, as Europe/Berlin.")
-    ] = "UTC",
+        str | None,
+        typer.Option(
+            metavar="ZONE",
+            help="Time zone of the site, as Europe/Berlin. Left out: the one that it is published in, else UTC.",
+            show_default=False,
+        ),
+    ] = None,
     built: Annotated[bool, typer.Option("--built", help="Run what `make build` made, not the source tree.")] = False,
 ) -> None:
     """Turn files into tables, anomalies, a forecast and a report, on this machine.
@@ -36,7 +44,11 @@ def run(
     A local AWS, deployed from template.yaml, runs the real state machine and the real functions. The lake folder keeps
     what was published, so that the next file builds upon it.
     """
-    _check(files, lake, site, timezone)
+    checks.check_arguments(files, lake, site, timezone)
+    zone = checks.zone_of(lake, site, timezone)
+    failures = {file: why for file in files if (why := checks.why_unusable(file))}
+    if len(failures) == len(files):
+        fail("\n".join(failures.values()))
 
     from rich.console import Console
 
@@ -45,30 +57,14 @@ def run(
     console = Console()
     with ExitStack() as stack:
         with progress.waiting(console, "Starting the local AWS"):
-            aws = _started(stack, lake, built, timezone)
-        succeeded = [_through(aws, file, _key(site, file), console) for file in files]
+            aws = _started(stack, lake, built, zone)
+        for file in files:
+            if file not in failures and (why := _through(aws, file, _key(site, file), console)):
+                failures[file] = f"{file} was not published: {why}"
     _show_published(lake, site, console)
-    if not all(succeeded):
+    if failures:
+        _repeat(failures, len(files), console)
         raise typer.Exit(1)
-
-
-def _check(files: Sequence[Path], lake: Path, site: str, timezone: str) -> None:
-    """Ends the command before anything starts if the arguments cannot be meant so."""
-    for file in files:
-        if not file.is_file():
-            fail(f"{file} is {'a folder; name the files in it' if file.is_dir() else 'not there'}.", code=2)
-    names = [file.name for file in files]
-    for name in names:
-        if names.count(name) > 1:
-            fail(f"Two files are called {name}: the second would replace the first. Rename one.", code=2)
-    if lake.exists() and not lake.is_dir():
-        fail(f"{lake} is a file; --lake takes a folder.", code=2)
-    if layout.site_name(site) != site:
-        fail(f"{site!r} cannot name a site. Use lower-case letters, digits, - and _, such as my-house.", code=2)
-    try:
-        zoneinfo.ZoneInfo(timezone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        fail(f"{timezone!r} is no time zone. Name one such as Europe/Berlin.", code=2)
 
 
 def _key(site: str, file: Path) -> str:
@@ -93,8 +89,8 @@ def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "Local
         fail(f"{error}.")
 
 
-def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> bool:
-    """Uploads one file and follows its execution to the end; whether it succeeded."""
+def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> str | None:
+    """Uploads one file and follows its execution to the end; why it failed, None if it did not."""
     from rich.text import Text
 
     from cli import progress, summary
@@ -102,25 +98,62 @@ def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> bool:
     console.print(Text.assemble("\n", (safe(str(file)), "bold"), f" → s3://{aws.bucket}/{safe(key)}"), soft_wrap=True)
     arn = aws.upload(file, key)
     if arn is None:
-        console.print("[red]No rule of the stack takes files under that name.[/red]")
-        return False
+        why = "no rule of the stack takes files under that name."
+        console.print(Text(why, style="red"))
+        return why
     progress.show(aws.follow(arn), console)
     done = aws.wait(arn)
     if done.status != "SUCCEEDED":
-        _explain(aws, key, done, console)
-    elif (done.output or {}).get("already_published"):
+        why = cause_of(done)
+        _explain(aws, key, done, why, console)
+        return why
+    output = done.output or {}
+    if output.get("passed_over"):
+        why = "its name is that of a hidden, a marker or an unfinished file. Rename it, to end in .csv."
+        console.print(Text(f"Nothing to read: {why}", style="red"), soft_wrap=True)
+        return why
+    if output.get("already_published"):
         console.print("This file is published already: nothing changed.")
     elif aws.lake is not None:
         summary.show_set_apart(aws.lake, layout.site_of_key(key), key, console)
-    return done.status == "SUCCEEDED"
+    return None
 
 
-def _explain(aws: "LocalAws", key: str, done: "Execution", console: "Console") -> None:
+def cause_of(done: "Execution") -> str:
+    """Why an execution failed, in the words of whatever failed in it."""
+    error, cause = done.error or done.status, done.cause or ""
+    with suppress(ValueError, KeyError, TypeError):
+        cause = json.loads(cause)["errorMessage"]
+    return cause if error == "UploadRejected" else f"{error}: {cause}".removesuffix(": ")
+
+
+def failed_function(history: list[dict[str, Any]]) -> str | None:
+    """The name of the function that failed last; None if none did."""
+    by_id = {event["id"]: event for event in history}
+    for event in reversed(history):
+        found = event if event["type"] in {"TaskFailed", "TaskTimedOut"} else None
+        while found is not None and found["type"] != "TaskScheduled":
+            found = by_id.get(found["previousEventId"])
+        if found is not None:
+            parameters = json.loads(found["taskScheduledEventDetails"].get("parameters") or "{}")
+            if name := parameters.get("FunctionName"):
+                return str(name).rpartition(":function:")[2].partition(":")[0]
+    return None
+
+
+def _explain(aws: "LocalAws", key: str, done: "Execution", why: str, console: "Console") -> None:
     """Why the execution failed, and where the details are."""
     from rich.text import Text
 
     console.print()
-    console.print(Text(f"{done.error or done.status}: {safe(done.cause or '')}", style="red"), soft_wrap=True)
+    console.print(Text(safe(why), style="red"), soft_wrap=True)
+    name = None if done.error in _EXPLAINED else failed_function(done.history)
+    if name in aws.verbs:
+        lines = aws.log(name).splitlines()[-_LOG_LINES:]
+        says = "ends with:" if lines else "is empty."
+        console.print(f"The log of the function {aws.verbs[name]} {says}", highlight=False)
+        for line in lines:
+            console.print(Text(f"  {safe(line)}", style="dim"), soft_wrap=True)
     if aws.lake is None:
         return
     versions = {stored.key: stored.version_id for stored, _ in aws.lake.objects()}
@@ -138,8 +171,19 @@ def _show_published(lake: Path, site: str, console: "Console") -> None:
     from local.lake_folder import LakeFolder
 
     folder = LakeFolder(lake)
-    manifest = summary.published(folder, site)
+    manifest = checks.published(folder, site)
     if manifest is None:
         console.print(f"Nothing is published for the site {site}.", highlight=False)
         return
     summary.show(folder, site, manifest, console)
+
+
+def _repeat(failures: dict[Path, str], files: int, console: "Console") -> None:
+    """The failures of one of several files once more, below what was published: above it they scroll away."""
+    from rich.text import Text
+
+    if files == 1:
+        return
+    console.print()
+    for why in failures.values():
+        console.print(Text(safe(why), style="red"), soft_wrap=True)

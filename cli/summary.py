@@ -7,21 +7,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli import checks
 from cli.output import safe
 from cli.query import Lake
 from energy import lake
 from energy.manifest import Manifest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.lake_folder import LakeFolder
 
-
-def published(folder: "LakeFolder", site: str) -> Manifest | None:
-    """The site's manifest; None where nothing is published."""
-    try:
-        return Manifest.model_validate_json(folder.path_of(lake.manifest_key(site)).read_bytes())
-    except KeyError:
-        return None
+_NOTHING = "\N{EN DASH}"
 
 
 def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) -> None:
@@ -52,14 +49,24 @@ def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) 
     console.print(f"Forecast:  {safe(method)}", soft_wrap=True, highlight=False, markup=False)
     if manifest.report:
         console.print(
-            Text.assemble("Report:    ", (str(folder.path_of(manifest.report.html_key).resolve()), "bold cyan")),
+            Text.assemble("Report:    ", (str(report_path(folder, site, manifest.report.html_key)), "bold cyan")),
             soft_wrap=True,
         )
 
 
+def report_path(folder: "LakeFolder", site: str, html_key: str) -> "Path":
+    """The report's file: the one whose name stays, if it is this report."""
+    report = folder.path_of(html_key)
+    try:
+        latest = folder.path_of(lake.latest_report_key(site))
+    except KeyError:
+        return report.resolve()
+    return (latest if latest.read_bytes() == report.read_bytes() else report).resolve()
+
+
 def show_set_apart(folder: "LakeFolder", site: str, key: str, console: Console) -> None:
     """Says how many rows of a published upload were set apart, and where they are."""
-    manifest = published(folder, site)
+    manifest = checks.published(folder, site)
     entry = manifest.uploads.get(key) if manifest else None
     if entry is None:
         return
@@ -78,8 +85,8 @@ def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table
         table.add_row(
             Text(safe(appliance)),
             f"{total:,.1f}",
-            "-" if share is None else f"{share:.1%}",
-            f"{peak_hour:02d}:00",
+            _NOTHING if share is None else f"{share:.1%}",
+            _NOTHING if peak_hour is None else f"{peak_hour:02d}:00",
             f"{anomalies.get(appliance, 0):,}",
         )
     return table

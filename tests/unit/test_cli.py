@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from cli import progress
+from cli import checks, progress, run, summary
 from cli.main import app
 from energy import __version__
+from energy.manifest import Manifest
 from local.lake_folder import LakeFolder, StoredObject
 
 
@@ -142,6 +144,136 @@ def test_query_without_a_lake_says_how_to_make_one(tmp_path: Path) -> None:
     assert "energy run FILE --lake" in result.stderr
 
 
+def lake_of(tmp_path: Path, **contents: bytes) -> LakeFolder:
+    """A lake folder with the site's manifest and its report's files."""
+    keys = {"manifest": "manifests/home.json", "report": "reports/site=home/pub=1/report.html"}
+    keys["latest"] = "reports/site=home/latest.html"
+    objects = {keys[name]: content for name, content in contents.items()}
+    folder = LakeFolder(tmp_path / "lake")
+    stored = [StoredObject(key, "v1", "etag", "2026-01-01T00:00:00+00:00", {}, "01", 1) for key in objects]
+    folder.save(stored, lambda each: objects[each.key], {})
+    return folder
+
+
+def manifest_in(timezone: str) -> bytes:
+    return Manifest(site="home", pub="1", code_version="1", timezone=timezone, uploads={}, tables={}).to_json()
+
+
+def test_a_site_keeps_the_time_zone_that_it_is_published_in(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, manifest=manifest_in("Europe/Berlin")).path
+
+    assert checks.zone_of(lake, "home", None) == "Europe/Berlin"
+    assert checks.zone_of(lake, "home", "Europe/Berlin") == "Europe/Berlin"
+    assert checks.zone_of(lake, "cabin", None) == "UTC"
+    assert checks.zone_of(lake, "cabin", "America/New_York") == "America/New_York"
+    assert checks.zone_of(tmp_path / "nowhere", "home", None) == "UTC"
+
+
+@pytest.mark.parametrize("wanted", ["UTC", "America/New_York"])
+def test_another_time_zone_for_a_published_site_is_refused_before_anything_starts(tmp_path: Path, wanted: str) -> None:
+    folder = lake_of(tmp_path, manifest=manifest_in("Europe/Berlin"))
+    file = tmp_path / "readings.csv"
+    file.write_text("timestamp,appliance,kwh\n")
+
+    result = energy("run", file, "--lake", folder.path, "--timezone", wanted)
+
+    assert result.exit_code == 2
+    assert all(word in result.stderr for word in ("home", "Europe/Berlin", wanted, "--site", "--lake"))
+    assert result.stdout == ""
+
+
+def test_a_lake_of_another_version_is_named_as_such(tmp_path: Path) -> None:
+    folder = lake_of(tmp_path, manifest=b'{"site": "home"}')
+    file = tmp_path / "readings.csv"
+    file.write_text("timestamp,appliance,kwh\n")
+
+    result = energy("run", file, "--lake", folder.path)
+
+    assert result.exit_code == 1
+    assert "another version" in result.stderr
+
+
+def test_empty_files_are_named_before_anything_starts(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("empty.csv", "nothing.csv")]
+    for file in files:
+        file.touch()
+
+    result = energy("run", *files, "--lake", tmp_path / "lake")
+
+    assert result.exit_code == 1
+    assert result.stderr == "".join(f"{file} is empty (0 bytes).\n" for file in files)
+    assert not (tmp_path / "lake").exists()
+
+
+def test_the_report_is_named_by_the_name_that_stays_where_that_is_this_report(tmp_path: Path) -> None:
+    key = "reports/site=home/pub=1/report.html"
+
+    same = lake_of(tmp_path / "a", report=b"<p>1</p>", latest=b"<p>1</p>")
+    newer = lake_of(tmp_path / "b", report=b"<p>1</p>", latest=b"<p>2</p>")
+    alone = lake_of(tmp_path / "c", report=b"<p>1</p>")
+
+    assert summary.report_path(same, "home", key) == (same.path / "reports/site=home/latest.html").resolve()
+    assert summary.report_path(newer, "home", key) == (newer.path / key).resolve()
+    assert summary.report_path(alone, "home", key) == (alone.path / key).resolve()
+
+
+def test_an_appliance_without_a_peak_has_a_dash_for_it() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    console.print(summary._appliances([("AC", 2.0, 1.0, 18), ("Pump", 0.0, None, None)], {"AC": 3}))
+
+    rows = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+    assert rows[-2:] == [["AC", "2.0", "100.0%", "18:00", "3"], ["Pump", "0.0", "\N{EN DASH}", "\N{EN DASH}", "0"]]
+
+
+@dataclass(frozen=True)
+class Done:
+    """An execution that failed in its second function, as the local AWS tells it."""
+
+    error: str
+    cause: str
+    status: str = "FAILED"
+
+    @property
+    def history(self) -> list[dict[str, object]]:
+        events = []
+        for number, function in enumerate(("first", "second")):
+            arn = json.dumps({"FunctionName": f"arn:aws:lambda:eu-central-1:1:function:{function}"})
+            scheduled = {"type": "TaskScheduled", "taskScheduledEventDetails": {"parameters": arn}}
+            for step, event in enumerate((scheduled, {"type": "TaskStarted"}, {"type": "TaskFailed"})):
+                events.append({**event, "id": 3 * number + step + 1, "previousEventId": 3 * number + step})
+        return events
+
+
+class Aws:
+    """A local AWS of two functions without a lake."""
+
+    lake = None
+    verbs: ClassVar = {"first": "validate", "second": "aggregate"}
+
+    def log(self, function: str) -> str:
+        return "\n".join(f"{function} says {number}\x1b[2J" for number in range(30))
+
+
+def explained(done: Done) -> list[str]:
+    console = Console(file=io.StringIO(), width=100)
+    run._explain(Aws(), "raw/readings.csv", done, run.cause_of(done), console)
+    return console.file.getvalue().splitlines()
+
+
+def test_an_unexpected_failure_shows_the_end_of_the_log_of_its_function() -> None:
+    lines = explained(Done("ValueError", '{"errorType": "ValueError", "errorMessage": "no such thing"}'))
+
+    assert lines[1:3] == ["ValueError: no such thing", "The log of the function aggregate ends with:"]
+    assert lines[3:] == [f"  second says {number}\N{REPLACEMENT CHARACTER}[2J" for number in range(10, 30)]
+
+
+def test_a_rejection_is_told_by_its_sentence_alone() -> None:
+    assert explained(Done("UploadRejected", "NO_ROWS: The file has a header.")) == [
+        "",
+        "NO_ROWS: The file has a header.",
+    ]
+
+
 @dataclass(frozen=True)
 class Change:
     """A state change as the local AWS tells it."""
@@ -194,7 +326,17 @@ def test_a_caught_failure_and_the_state_that_ends_a_run_are_marked() -> None:
             Change("Validate upload", "caught", 0.5, "InputRejected: empty"),
             Change("UploadRejected", "entered"),
         ]
-    ) == ["✗ Validate upload  0.5 s  InputRejected: empty", "✗ UploadRejected"]
+    ) == ["✗ Validate upload  0.5 s", "✗ UploadRejected"]
+
+
+def test_a_failure_that_the_execution_survives_is_told_where_it_happened() -> None:
+    assert shown(
+        [
+            Change("Forecast with Prophet", "entered"),
+            Change("Forecast with Prophet", "failed", 0.5, "ForecastFailed: no numbers"),
+            Change("Forecast with Prophet", "caught", 0.5),
+        ]
+    ) == ["✗ Forecast with Prophet  0.5 s  ForecastFailed: no numbers"]
 
 
 def test_a_state_that_is_entered_again_is_shown_again() -> None:
@@ -212,7 +354,7 @@ def test_what_a_failure_says_cannot_steer_the_terminal() -> None:
     lines = shown(
         [
             Change("Validate upload", "entered"),
-            Change("Validate upload", "failed", 0.5, "InputRejected: column '\x1b[2J[red]x'"),
+            Change("Validate upload", "failed", 0.5, "ForecastFailed: column '\x1b[2J[red]x'"),
             Change("Validate upload", "caught", 0.5),
         ]
     )
