@@ -154,7 +154,26 @@ def test_constant_series_are_forecast_as_they_are(days, kwh):
     total = forecast_statsforecast.forecast(site([kwh] * days), {}).total
     assert total.band.yhat == pytest.approx([kwh] * 7, abs=1e-3)
     sane(total.band)
-    assert total.notes == []
+    assert bool(total.notes) == (days < 7)
+
+
+@pytest.mark.parametrize("values", [[29.5], [28.5, 30.5], [29.5] * 3, [29.5] * 6, [29.2 + 0.1 + 0.2, 29.5, 29.5]])
+def test_too_few_days_or_days_all_alike_get_a_band_from_nothing_to_the_double(values):
+    found = forecast_statsforecast.forecast(site(values, AC=values), {})
+    assert found.total.band == found.appliances["AC"].band == Band([29.5] * 7, [0.0] * 7, [59.0] * 7)
+    assert found.notes == [f"{name}: too few days to tell how sure this is" for name in ("total", "AC")]
+
+
+def test_three_days_that_differ_keep_their_own_band():
+    found = forecast_statsforecast.forecast(site([1.0, 2.0, 3.0]), {})
+    assert (found.total.band.lower[0], found.total.band.upper[0]) == pytest.approx((0.520136, 3.479864), abs=1e-6)
+    assert found.notes == []
+
+
+def test_two_days_with_a_gap_between_them_are_two_days():
+    sparse = {MONDAY: 1.0, MONDAY + dt.timedelta(days=5): 3.0}
+    band = forecast_statsforecast.forecast(History(sparse, {}, []), {}).total.band
+    assert band == Band([2.0] * 7, [0.0] * 7, [4.0] * 7)
 
 
 def test_mostly_zero_series_never_go_below_zero():

@@ -14,6 +14,7 @@ from types import ModuleType
 from energy.forecast_history import WEEK_DAYS, History, Series, without_gaps
 from energy.forecasting import (
     HORIZON_DAYS,
+    KWH_DECIMALS,
     LEVEL,
     MODEL_ERRORS,
     Band,
@@ -31,10 +32,14 @@ NAME = "statsforecast"
 # Below a week no model knows a weekday; below two, Theta and Prophet see a trend in noise.
 WEEKLY_MODELS_DAYS = 7
 ALL_MODELS_DAYS = 14
+# Below a week, the spread of fewer days than this says nothing, nor does that of days all alike.
+SPREAD_DAYS = 3
 WINDOW_DAYS = 28
 WINDOW_WEEKS = 4
 # The 0.9 quantile of the normal distribution: LEVEL lies between it and its negative.
 Z = 1.2816
+
+_UNKNOWN = [math.nan] * HORIZON_DAYS
 
 # One value a day in, without gaps; HORIZON_DAYS of forecast out.
 type Model = Callable[[list[float]], Band]
@@ -65,6 +70,9 @@ def series_forecast(name: str | None, series: Series, last_day: dt.date, prophet
             notes.append(f"{name or 'total'}: {model_name} left out: {noted_reason(error)}")
     if not members:
         raise Unusable("; ".join(notes))
+    if _spread_is_unknown(series):
+        members = {model_name: _without_bounds(band) for model_name, band in members.items()}
+        notes.append(f"{name or 'total'}: too few days to tell how sure this is")
     return combined(members | ({"prophet": prophet} if prophet else {}), notes)
 
 
@@ -75,11 +83,10 @@ def combined(members: Mapping[str, Band], notes: list[str]) -> SeriesForecast:
     """
     models = {name: settled(members[name]).yhat for name in MODEL_NAMES if name in members}
     banded = [members[name] for name in models if members[name].has_bounds]
-    unknown = [math.nan] * HORIZON_DAYS
     median = Band(
         yhat=_by_day(statistics.median, list(models.values())),
-        lower=_by_day(statistics.fmean, [band.lower for band in banded]) or unknown,
-        upper=_by_day(statistics.fmean, [band.upper for band in banded]) or unknown,
+        lower=_by_day(statistics.fmean, [band.lower for band in banded]) or _UNKNOWN,
+        upper=_by_day(statistics.fmean, [band.upper for band in banded]) or _UNKNOWN,
     )
     return SeriesForecast(
         settled(median),
@@ -131,6 +138,16 @@ def window_average(values: list[float]) -> Band:
     window = values[-WINDOW_DAYS:]
     mean = statistics.fmean(window)
     return _mean_band([mean] * HORIZON_DAYS, [kwh - mean for kwh in window], samples=len(window))
+
+
+def _spread_is_unknown(series: Series) -> bool:
+    if len(series) >= WEEKLY_MODELS_DAYS:
+        return False
+    return len(series) < SPREAD_DAYS or len({round(kwh, KWH_DECIMALS) for kwh in series.values()}) == 1
+
+
+def _without_bounds(band: Band) -> Band:
+    return Band(band.yhat, _UNKNOWN, _UNKNOWN)
 
 
 def _mean_band(means: list[float], errors: list[float], samples: int) -> Band:
