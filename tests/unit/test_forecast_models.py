@@ -226,6 +226,13 @@ def test_prophet_forecasts_the_week_after_and_notes_appliances_too_young():
     assert forecast_prophet.forecast(past) == found
 
 
+@pytest.mark.parametrize(("days", "told"), [(1, "1 complete day,"), (2, "2 complete days,")])
+def test_one_day_is_a_day_and_two_are_days(monkeypatch, days, told):
+    monkeypatch.setattr(forecast_prophet, "_fit_and_predict", lambda *_: flat(3, 2, 4))
+    found = forecast_prophet.forecast(site(weekly(14), New=[1.0] * days))
+    assert found.notes == [f"New: no forecast by prophet: it has {told} 14 are needed"]
+
+
 def test_prophet_failing_on_an_appliance_is_noted_in_the_same_words_each_time(monkeypatch):
     runs = iter(range(2))
 

@@ -50,7 +50,8 @@ def model() -> "Prophet":
 
 def _series_forecast(series: Series, last_day: dt.date) -> SeriesForecast:
     if len(series) < MIN_DAYS:
-        raise Unusable(f"it has {len(series)} complete days, {MIN_DAYS} are needed")
+        days = "day" if len(series) == 1 else "days"
+        raise Unusable(f"it has {len(series)} complete {days}, {MIN_DAYS} are needed")
     band = settled(_fit_and_predict(series, last_day))
     return SeriesForecast(band, method=NAME, models={NAME: band.yhat})
 
