@@ -127,6 +127,8 @@ def forecast(sheet: FactSheet) -> list[str]:
         said.append(f"That is {comparison} the last {{{{trend.days}}}} complete days.")
     if sheet.facts["F.alike"].value == "yes":
         said.append("Every day takes about the same: {{F.highest_kwh}}.")
+        if sheet.facts["F.widest_lower"].text != sheet.facts["F.widest_upper"].text:
+            said.append("The models' own {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}.")
     else:
         band = range_text(sheet, "F.highest_lower", "F.highest_upper")
         said.append(
@@ -151,7 +153,7 @@ def saving(sheet: FactSheet) -> list[str]:
     if not actions(sheet):
         return []
     if not sheet.known("save.behaviour_high"):
-        return ["None of these actions comes with a figure that could be verified, so no saving is stated."]
+        return ["No action here comes with a figure that could be verified, so no saving is stated."]
     habits = [one for one in sheet.recommendations if one.quantified and one.kind in BEHAVIOUR]
     conditional = any(one.conditional for one in habits)
     if sheet.facts["save.cap_reached"].value == "yes":

@@ -38,7 +38,7 @@ METHOD = (
     "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
     "The busiest hour is the hour of day with the largest mean energy per day.",
     "On a complete day every appliance that was ever read has readings for nearly all of its intervals; comparisons use"
-    " complete days only. The forecast learns from the days on which the appliances still in use were complete, so it"
+    " complete days only. The forecast learns from the days on which the appliances in its total were complete, so it"
     " may count more.",
     "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to come"
     " than its percentage says.",

@@ -248,6 +248,8 @@ def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
     decimals = kwh_decimals(highest.yhat if highest else None)
     alike = len({format_value(day.yhat, "kwh", decimals) for day in forecast.days}) == 1
     facts.add("F.alike", "yes" if alike else "no", "text", _FORECAST)
+    facts.kwh("F.widest_lower", min((day.yhat_lower for day in forecast.days), default=None), _FORECAST)
+    facts.kwh("F.widest_upper", max((day.yhat_upper for day in forecast.days), default=None), _FORECAST)
     facts.kwh("F.highest_lower", highest.yhat_lower if highest else None, _FORECAST)
     facts.kwh("F.highest_upper", highest.yhat_upper if highest else None, _FORECAST)
     _add_change(facts, "F.change", "F.total_kwh", "trend.recent_kwh")
