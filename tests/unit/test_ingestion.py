@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import random
+from collections import defaultdict
 from pathlib import Path
 
 import polars as pl
@@ -30,6 +31,16 @@ REFUSED_FOR_NOW = {
 }
 # Codes that are warnings about what a publication lacks, not about a row or a file.
 NOT_TOLD_YET = {"GAP"}
+
+
+# Rows of which more can be said than their code's sentence.
+MORE_EXACT = {
+    "2024-03-01,fridge,1": "The timestamp is only a date; a time is needed, as 2024-05-01 00:00.",
+    f"2024-03-05 10:00,{'x' * 129},1": "The name of the appliance has 129 characters; at most 128 are kept.",
+    f"2024-03-05 10:00,fridge,{'1' * 70_000}": "A field has 70000 bytes; at most 65536 are read.",
+    '2024-03-05 10:00,fr"id"ge,1': 'A quote (") stands within a field; a field with quotes needs them around it, and '
+    "doubled inside.",
+}
 
 
 @pytest.fixture
@@ -104,6 +115,7 @@ def test_iso_timestamps_mean_their_instant(judged, written, utc):
         ("9999-12-31 23:59,fridge,1", "FUTURE_TIMESTAMP"),
         ("2024-03-05 10:00,,1", "MISSING_APPLIANCE"),
         ("2024-03-05 10:00,   ,1", "MISSING_APPLIANCE"),
+        ("2024-03-05 10:00,\u200b\ufeff,1", "MISSING_APPLIANCE"),
         (f"2024-03-05 10:00,{'x' * 129},1", "FIELD_TOO_LARGE"),
         (f"2024-03-05 10:00,fridge,{'1' * 70_000}", "FIELD_TOO_LARGE"),
         ("2024-03-05 10:00,fri\x07dge,1", "CONTROL_CHARS"),
@@ -132,7 +144,7 @@ def test_a_bad_row_is_set_apart_with_its_line_and_code(judged, row, code):
     result = judged(csv(*good_rows(), row, "2024-03-09 10:00,oven,1"))
     assert rejections(result) == [(22, code)]
     assert result.rejected["text"].to_list() == [row]
-    assert result.rejected["reason"].to_list() == [REASONS[code]]
+    assert result.rejected["reason"].to_list() == [MORE_EXACT.get(row, REASONS[code])]
     assert result.rows.accepted == 21
 
 
@@ -165,6 +177,8 @@ def test_columns_may_come_in_any_order_and_case_with_others_between(judged):
 def test_one_name_for_one_appliance_however_it_is_spaced_or_composed(judged):
     result = judged(csv("2024-03-01 10:00,Ku\u0308che  1,1", "2024-03-01 11:00, K\u00fcche 1 ,2"))
     assert set(result.accepted["appliance"]) == {"K\u00fcche 1"}
+    result = judged(csv("2024-03-01 10:00,AC,1", "2024-03-01 11:00,A\u200bC,2", "2024-03-01 12:00,\u2060A\u00adC ,3"))
+    assert set(result.accepted["appliance"]) == {"AC"}
 
 
 def test_the_repeated_hour_is_kept_in_file_order_per_appliance(judged):
@@ -174,6 +188,85 @@ def test_the_repeated_hour_is_kept_in_file_order_per_appliance(judged):
     assert result.accepted.filter(pl.col("appliance") == "b")["timestamp_utc"].to_list() == hours
     assert result.rows.accepted == 8
     assert "AMBIGUOUS_LOCAL_TIME" in result.warnings
+
+
+QUARTERS = [f"02:{minute:02d}" for minute in (0, 15, 30, 45)]
+AUTUMN = [
+    *(
+        f"2024-10-27 {time},a,{kwh}"
+        for kwh, time in enumerate([f"0{h}:{m:02d}" for h in (0, 1) for m in (0, 15, 30, 45)])
+    ),
+    *(f"2024-10-27 {time},a,{kwh}" for kwh, time in enumerate(QUARTERS, 10)),
+    *(f"2024-10-27 {time},a,{kwh}" for kwh, time in enumerate(QUARTERS, 20)),
+    *(f"2024-10-27 {time},a,{kwh}" for kwh, time in enumerate(["03:00", "03:15", "03:30"], 30)),
+]
+# From midnight of summer time on, which is 22:00 of the day before in UTC.
+AUTUMN_KWH = [*range(8), 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32]
+
+
+def by_quarter(result):
+    """kWh by the number of quarter hours since local midnight."""
+    midnight = dt.datetime(2024, 10, 26, 22)
+    return {
+        (utc - midnight) // dt.timedelta(minutes=15): kwh
+        for utc, kwh in result.accepted.select("timestamp_utc", "kwh").iter_rows()
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "duplicates"),
+    [
+        (AUTUMN, 0),
+        (AUTUMN[::-1], 0),
+        (AUTUMN * 2, 19),
+        ((AUTUMN * 2)[::-1], 19),
+        ([row for row in AUTUMN for _ in range(2)], 19),
+        ([*AUTUMN, AUTUMN[9]], 1),
+        ([*AUTUMN, AUTUMN[14]], 1),
+    ],
+    ids=[
+        "oldest first",
+        "newest first",
+        "twice",
+        "twice, newest first",
+        "rows doubled",
+        "one again",
+        "later one again",
+    ],
+)
+def test_both_autumn_hours_are_told_apart_however_the_file_repeats_itself(judged, rows, duplicates):
+    result = judged(csv(*rows), "Europe/Berlin")
+    assert by_quarter(result) == dict(enumerate(AUTUMN_KWH))
+    assert (result.rows.rejected, result.rows.duplicates) == (0, duplicates)
+
+
+@pytest.mark.parametrize("whole_file", [False, True])
+def test_an_hour_reported_once_is_not_counted_twice_for_a_row_that_is_there_twice(judged, whole_file):
+    once = AUTUMN[:12] + AUTUMN[16:]
+    rows = once * 2 if whole_file else [*once, once[9]]
+    result = judged(csv(*rows), "Europe/Berlin")
+    kwh = [*range(8), 10, 11, 12, 13]
+    assert by_quarter(result) == dict(enumerate(kwh)) | {16: 30, 17: 31, 18: 32}
+    assert (result.rows.rejected, result.rows.duplicates) == (0, len(rows) - 15)
+    assert "AMBIGUOUS_LOCAL_TIME" in result.warnings
+
+
+@pytest.mark.parametrize("copies", [1, 2, 3])
+def test_equal_values_in_both_autumn_hours_are_two_readings(judged, copies):
+    times = ["01:00", "01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30"]
+    result = judged(csv(*(f"2024-10-27 {time},a,0.0" for time in times * copies)), "Europe/Berlin")
+    assert result.rows.accepted == 8
+    assert result.rows.duplicates == 8 * (copies - 1)
+
+
+def test_a_bad_row_takes_no_place_in_the_repeated_hour(judged):
+    rows = ["2024-10-27 01:30,a,1", "2024-10-27 02:30,a,-1", "2024-10-27 02:30,a,2", "2024-10-27 02:30,a,3"]
+    result = judged(csv(*rows, "2024-10-27 03:30,a,4"), "Europe/Berlin")
+    assert rejections(result) == [(3, "NEGATIVE")]
+    hours = [dt.datetime(2024, 10, 26, 23, 30) + dt.timedelta(hours=n) for n in range(4)]
+    assert list(result.accepted.select("timestamp_utc", "kwh").iter_rows()) == list(
+        zip(hours, [1, 2, 3, 4], strict=True)
+    )
 
 
 def test_an_offset_decides_in_the_repeated_hour(judged):
@@ -211,6 +304,23 @@ def test_half_bad_rows_refuse_the_file_and_are_still_shown(judged, bad, refused)
     if refused:
         assert result.refusal.code == "TOO_MANY_BAD_ROWS"
         assert f"line {22 - bad}" in result.refusal.problem
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2024-03-01,fridge,1", "'2024-03-01': The timestamp is only a date; a time is needed, as 2024-05-01 00:00."),
+        ("2024-03-01 10:00,fridge,1\u202f234", "'1\\u202f234': The reading is not a number"),
+        ("2024-03-01 10:00,fri\x1b[31mdge,1", "'2024-03-01 10:00,fri\\x1b[31mdge,1': The row contains"),
+        ("2024-03-01 10:00,fridge," + "9" * 60, f"'{'9' * 40} …': The reading is beyond any meter"),
+    ],
+)
+def test_a_refusal_quotes_what_is_wrong(judged, row, said):
+    problem = judged(csv(*[row] * 10, *good_rows(2))).refusal.problem
+    assert problem.startswith(
+        "10 of 12 rows are bad (83%); a file is not used if at least half of its rows are, or all."
+    )
+    assert f"The first is line 2, {said}" in problem
 
 
 def test_a_file_without_a_good_row_is_refused_however_small(judged):
@@ -314,6 +424,7 @@ def test_no_row_is_ever_lost(tmp_path_factory, rows, padded):
         return
     counts = result.rows
     assert counts.read == counts.accepted + counts.rejected + counts.duplicates
+    assert counts.duplicates >= 0
     assert counts.accepted == result.accepted.height
     assert counts.rejected == result.rejected.height
     assert result.accepted["kwh"].is_finite().all()
@@ -328,18 +439,35 @@ READINGS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(READINGS, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_change_a_byte(tmp_path_factory, readings, chance):
+@given(READINGS, st.randoms(use_true_random=False), st.sampled_from(["2024-03-30", "2024-10-26", "2024-05-01"]))
+def test_the_order_of_rows_does_not_change_a_byte(tmp_path_factory, readings, chance, day):
     path = tmp_path_factory.mktemp("order") / "upload"
-    start = dt.datetime(2024, 3, 1)
-    rows = [f"{start + dt.timedelta(hours=hour)},{appliance},{kwh / 4}" for hour, appliance, kwh in readings]
+    start = dt.datetime.fromisoformat(day)
+    # With an offset, or else the repeated hour would be told by the order.
+    rows = [f"{start + dt.timedelta(hours=hour)}Z,{appliance},{kwh / 4}" for hour, appliance, kwh in readings]
     path.write_text(csv(*rows))
-    first = judge(path, "UTC", UPLOADED, 1.0)
+    first = judge(path, "Europe/Berlin", UPLOADED, 1.0)
     chance.shuffle(rows)
     path.write_text(csv(*rows))
-    second = judge(path, "UTC", UPLOADED, 1.0)
+    second = judge(path, "Europe/Berlin", UPLOADED, 1.0)
     assert parquet.to_bytes(first.accepted) == parquet.to_bytes(second.accepted)
     assert first.rows == second.rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(READINGS)
+def test_every_count_agrees_with_a_plain_loop(tmp_path_factory, readings):
+    path = tmp_path_factory.mktemp("counts") / "upload"
+    start = dt.datetime(2024, 10, 26)
+    path.write_text(csv(*(f"{start + dt.timedelta(hours=h)}Z,{name},{kwh / 4}" for h, name, kwh in readings)))
+    values = defaultdict(list)
+    for hour, name, kwh in readings:
+        values[hour, name].append(kwh)
+    conflicts = [found for found in values.values() if len(set(found)) > 1]
+    rows = judge(path, "Europe/Berlin", UPLOADED, 1.0).rows
+    assert rows.rejected == sum(len(found) for found in conflicts)
+    assert rows.accepted == len(values) - len(conflicts)
+    assert rows.duplicates == sum(len(found) - 1 for found in values.values() if len(set(found)) == 1)
 
 
 def nasty_cases():

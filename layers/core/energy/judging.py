@@ -26,6 +26,10 @@ _MISSING = ["", "na", "n/a", "#n/a", "null", "none", "nil"]
 _NON_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _NUMBER_WITH_UNIT = r"^[+-]?[0-9.,]+\s*[A-Za-zµ]+$"
+# Of Unicode's category "format": zero-width spaces and joiners, marks of direction, soft hyphens.
+_INVISIBLE = r"\p{Cf}"
+_DATE_ONLY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_SHOWN_CHARACTERS = 40
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f]"
 
 REASONS = {
@@ -44,6 +48,18 @@ REASONS = {
     "NEGATIVE": "The reading is below zero; energy used in an interval cannot be.",
     "IMPLAUSIBLE": f"The reading is beyond any meter: more than {MAX_READING_KWH:,.0f} kWh.",
     "CONFLICTING_READING": "The file has another value for the same appliance and time; none of them is used.",
+}
+# The cell that a code is about, where it is not the whole row.
+_CELLS = {
+    "BAD_TIMESTAMP": "timestamp",
+    "IMPLAUSIBLE_TIMESTAMP": "timestamp",
+    "NONEXISTENT_LOCAL_TIME": "timestamp",
+    "FUTURE_TIMESTAMP": "timestamp",
+    "MISSING_VALUE": "kwh",
+    "NON_FINITE": "kwh",
+    "BAD_NUMBER": "kwh",
+    "NEGATIVE": "kwh",
+    "IMPLAUSIBLE": "kwh",
 }
 
 
@@ -76,41 +92,65 @@ def judge(path: Path, timezone: str, uploaded_at: dt.datetime, max_rejected_shar
         warnings["EXTRA_COLUMNS"] = f"{len(header.ignored)} column(s) were ignored: {shown}."
     _refuse_units_in_values(records)
     timestamps.refuse_other_formats(records["timestamp"])
-    marked, told = timestamps.read(_with_names(records), timezone)
+    records = _with_values(_with_names(records))
+    usable = ~pl.any_horizontal(broken.fill_null(False) for _, broken in _value_rules() + _text_rules(header.columns))
+    marked, told = timestamps.read(records, timezone, usable)
     warnings |= told
     judged = _with_conflicts(_with_codes(marked, header.columns, uploaded_at))
     return _outcome(judged, warnings, max_rejected_share)
 
 
 def _with_names(records: pl.DataFrame) -> pl.DataFrame:
-    """Names without surrounding space and with single spaces, in Unicode form NFC: one name for one appliance."""
+    """Names without surrounding space and with single spaces, without characters that nobody sees, in Unicode form NFC:
+    one name for one appliance.
+    """
+    plain = pl.col("appliance").str.replace_all(_INVISIBLE, "").str.normalize("NFC")
     names = records.select(pl.col("appliance").unique()).with_columns(
-        pl.col("appliance").str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars().alias("name")
+        plain.str.replace_all(r"\s+", " ").str.strip_chars().alias("name")
     )
     return records.join(names, on="appliance", how="left", nulls_equal=True, maintain_order="left")
 
 
-def _with_codes(records: pl.DataFrame, columns: int, uploaded_at: dt.datetime) -> pl.DataFrame:
-    """Adds `kwh_read` and `code`, the first rule that each row breaks, null where none."""
+def _with_values(records: pl.DataFrame) -> pl.DataFrame:
+    """Adds `value`, the text of the reading, `is_number`, and `kwh_read`, null where it is none."""
     value = pl.col("kwh").str.strip_chars()
     number = value.str.contains(_NUMBER)
-    records = records.with_columns(
+    return records.with_columns(
         value.alias("value"),
         # Adding zero makes -0.0 plain 0.0.
         (pl.when(number).then(value).cast(pl.Float64, strict=False) + 0.0).alias("kwh_read"),
         number.alias("is_number"),
     )
-    latest = uploaded_at.astimezone(dt.UTC).replace(tzinfo=None) + dt.timedelta(days=1)
-    kwh = pl.col("kwh_read")
-    rules: list[tuple[str, pl.Expr]] = [
+
+
+def _with_codes(records: pl.DataFrame, columns: int, uploaded_at: dt.datetime) -> pl.DataFrame:
+    """Adds `code`, the first rule that each row breaks, null where none."""
+    rules = [*_text_rules(columns), *_time_rules(uploaded_at), *_value_rules()]
+    return records.with_columns(pl.coalesce(pl.when(broken).then(pl.lit(code)) for code, broken in rules).alias("code"))
+
+
+def _text_rules(columns: int) -> list[tuple[str, pl.Expr]]:
+    return [
         ("REPEATED_HEADER", _is_header()),
-        ("FIELD_TOO_LARGE", pl.any_horizontal(pl.col(*csv_records.REQUIRED).str.len_bytes() > MAX_FIELD_BYTES)),
+        ("FIELD_TOO_LARGE", _longest_field() > MAX_FIELD_BYTES),
         ("CONTROL_CHARS", pl.col("text").str.contains(_CONTROL)),
         ("RAGGED_ROW", pl.col("fields").is_null() | (pl.col("fields") != columns)),
+    ]
+
+
+def _time_rules(uploaded_at: dt.datetime) -> list[tuple[str, pl.Expr]]:
+    latest = uploaded_at.astimezone(dt.UTC).replace(tzinfo=None) + dt.timedelta(days=1)
+    return [
         ("BAD_TIMESTAMP", pl.col("local").is_null()),
         ("IMPLAUSIBLE_TIMESTAMP", pl.col("local").dt.year() < timestamps.FIRST_YEAR),
         ("NONEXISTENT_LOCAL_TIME", pl.col("utc").is_null()),
         ("FUTURE_TIMESTAMP", pl.col("utc") > latest),
+    ]
+
+
+def _value_rules() -> list[tuple[str, pl.Expr]]:
+    kwh = pl.col("kwh_read")
+    return [
         ("MISSING_APPLIANCE", pl.col("name").is_null() | (pl.col("name") == "")),
         ("FIELD_TOO_LARGE", pl.col("name").str.len_chars() > MAX_NAME_CHARACTERS),
         ("MISSING_VALUE", pl.col("value").is_null() | pl.col("value").str.to_lowercase().is_in(_MISSING)),
@@ -122,7 +162,10 @@ def _with_codes(records: pl.DataFrame, columns: int, uploaded_at: dt.datetime) -
         ("NEGATIVE", kwh < 0),
         ("IMPLAUSIBLE", kwh > MAX_READING_KWH),
     ]
-    return records.with_columns(pl.coalesce(pl.when(broken).then(pl.lit(code)) for code, broken in rules).alias("code"))
+
+
+def _longest_field() -> pl.Expr:
+    return pl.max_horizontal(pl.col(*csv_records.REQUIRED).str.len_bytes())
 
 
 def _is_header() -> pl.Expr:
@@ -154,34 +197,58 @@ def _outcome(judged: pl.DataFrame, warnings: dict[str, str], max_rejected_share:
         .select(timestamp="local", timestamp_utc="utc", appliance="name", kwh="kwh_read")
         .sort("timestamp_utc", "appliance")
     )
-    rejected = (
-        judged.filter(pl.col("code").is_not_null())
-        .sort("line")
-        .select(
-            "line",
-            "code",
-            pl.col("code").replace_strict(REASONS, return_dtype=pl.String).alias("reason"),
-            "text",
-        )
-    )
-    duplicates = judged.height - accepted.height - rejected.height
+    bad = judged.filter(pl.col("code").is_not_null()).sort("line")
+    rejected = bad.select("line", "code", _reason().alias("reason"), "text")
+    duplicates = int(judged["duplicate"].sum())
     if duplicates:
         warnings["DUPLICATE_READING"] = f"{duplicates:,} reading(s) appear more than once; each was counted once."
     rows = RowCounts(read=judged.height, accepted=accepted.height, rejected=rejected.height, duplicates=duplicates)
-    return Judged(accepted, rejected, rows, warnings, _refusal(rows, rejected, max_rejected_share))
+    return Judged(accepted, rejected, rows, warnings, _refusal(rows, bad, max_rejected_share))
 
 
-def _refusal(rows: RowCounts, rejected: pl.DataFrame, max_rejected_share: float) -> InputRejected | None:
+def _reason() -> pl.Expr:
+    """What is wrong with a row, by its code, and more exactly where its text tells more."""
+    code, length, characters = pl.col("code"), _longest_field(), pl.col("name").str.len_chars()
+    return (
+        pl.when((code == "FIELD_TOO_LARGE") & (length > MAX_FIELD_BYTES))
+        .then(pl.format("A field has {} bytes; at most {} are read.", length, pl.lit(MAX_FIELD_BYTES)))
+        .when(code == "FIELD_TOO_LARGE")
+        .then(
+            pl.format(
+                "The name of the appliance has {} characters; at most {} are kept.",
+                characters,
+                pl.lit(MAX_NAME_CHARACTERS),
+            )
+        )
+        .when((code == "RAGGED_ROW") & pl.col("fields").is_null())
+        .then(
+            pl.lit('A quote (") stands within a field; a field with quotes needs them around it, and doubled inside.')
+        )
+        .when((code == "BAD_TIMESTAMP") & pl.col("timestamp").str.strip_chars().str.contains(_DATE_ONLY))
+        .then(pl.lit("The timestamp is only a date; a time is needed, as 2024-05-01 00:00."))
+        .otherwise(code.replace_strict(REASONS, return_dtype=pl.String))
+    )
+
+
+def _refusal(rows: RowCounts, bad: pl.DataFrame, max_rejected_share: float) -> InputRejected | None:
     share = rows.rejected / rows.read
     judged_by_share = rows.read >= SHARE_COUNTS_FROM_ROWS and share >= max_rejected_share
     if rows.accepted and not judged_by_share:
         return None
-    first = rejected.row(0, named=True)
+    first = bad.head(1).with_columns(_reason().alias("reason")).row(0, named=True)
+    limit = "half" if max_rejected_share == 0.5 else f"{max_rejected_share:.0%}"
     return InputRejected(
         "TOO_MANY_BAD_ROWS",
-        f"{rows.rejected:,} of {rows.read:,} rows are bad ({share:.0%}; the limit is {max_rejected_share:.0%}). "
-        f"The first is line {first['line']}: {first['reason']} Correct the file and upload it again.",
+        f"{rows.rejected:,} of {rows.read:,} rows are bad ({share:.0%}); a file is not used if at least {limit} of its "
+        f"rows are, or all. The first is line {first['line']}, {_offending(first)}: {first['reason']} "
+        "Correct the file and upload it again.",
     )
+
+
+def _offending(row: dict[str, str | None]) -> str:
+    """The cell that a row was rejected for, or the row, as far as a line has room; control characters made visible."""
+    found = row[_CELLS.get(str(row["code"]), "text")] or ""
+    return repr(found if len(found) <= _SHOWN_CHARACTERS else found[:_SHOWN_CHARACTERS] + " …")
 
 
 def _refuse_units_in_values(records: pl.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Timestamps of an upload to local time and to the instant. ISO 8601 only; nothing else is guessed."""
 
+import datetime as dt
+
 import polars as pl
 
 from energy.errors import InputRejected
@@ -48,11 +50,11 @@ def _other_format(example: str) -> InputRejected:
     )
 
 
-def read(records: pl.DataFrame, timezone: str) -> tuple[pl.DataFrame, dict[str, str]]:
+def read(records: pl.DataFrame, timezone: str, usable: pl.Expr) -> tuple[pl.DataFrame, dict[str, str]]:
     """Adds `local` (wall clock in `timezone`, null if unreadable) and `utc` (also null where clocks skipped that time).
 
-    Times with an offset mean that instant. Times without one are local; in the repeated autumn hour an appliance's
-    first reading of a time is the earlier one, every later reading of it the later one, in the order of the file.
+    Times with an offset mean that instant. Times without one are local; which of the two autumn hours they are of is
+    told by the file's other rows, of which only those that are `usable` count.
     """
     records = _with_parts(records)
     far_past = pl.col("written").dt.year() < FIRST_YEAR
@@ -62,7 +64,7 @@ def read(records: pl.DataFrame, timezone: str) -> tuple[pl.DataFrame, dict[str, 
         later=_utc(zoned, timezone, "latest"),
         stated=pl.col("written") - pl.duration(minutes=pl.col("offset_minutes")),
     )
-    records = _with_fold(records).with_columns(
+    records = _with_fold(records, usable).with_columns(
         utc=pl.coalesce("stated", pl.when(pl.col("repeated")).then(pl.col("later")).otherwise(pl.col("earlier")))
     )
     in_zone = pl.col("utc").dt.replace_time_zone("UTC").dt.convert_time_zone(timezone).dt.replace_time_zone(None)
@@ -102,18 +104,64 @@ def _utc(local: pl.Expr, timezone: str, fold: str) -> pl.Expr:
     return zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
 
 
-def _with_fold(records: pl.DataFrame) -> pl.DataFrame:
-    """Adds `repeated`: a later reading of a local time that the clocks showed twice."""
-    twice = (
-        records.filter(pl.col("earlier") != pl.col("later"))
-        .select("line", "name", "written")
-        .sort("line")
-        .with_columns(repeated=pl.int_range(pl.len()).over("name", "written") > 0)
-        .select("line", "repeated")
-    )
-    if twice.is_empty():
+def _with_fold(records: pl.DataFrame, usable: pl.Expr) -> pl.DataFrame:
+    """Adds `repeated`: a reading in the later one of the two autumn hours.
+
+    Of two different values for one appliance and time, the first is of the earlier hour, in the order of time: from the
+    end of the file where the appliance's rows of that day run backwards. Equal values are two readings only if the
+    appliance reported that hour twice; otherwise the row is there twice.
+    """
+    twice = pl.col("earlier") != pl.col("later")
+    dates = records.filter(twice).select(pl.col("written").dt.date().unique())["written"]
+    if dates.is_empty():
         return records.with_columns(repeated=pl.lit(False))
-    return records.join(twice, on="line", how="left", maintain_order="left")
+    day, time = ["name", "date"], ["name", "written"]
+    step = pl.col("written").diff()
+    rows = (
+        records.filter(twice.is_not_null() & pl.col("written").dt.date().is_in(dates.implode()))
+        .filter(usable)
+        .select("line", "name", "written", "kwh_read", twice=twice)
+        .sort("line")
+        .with_columns(date=pl.col("written").dt.date())
+        .with_columns(backwards=((step < dt.timedelta()).sum() > (step > dt.timedelta()).sum()).over(day))
+        .sort(pl.when("backwards").then(-pl.col("line")).otherwise("line"))
+    )
+    found = (
+        rows.filter("twice")
+        .join(_reported_twice(rows), on=day, how="left", maintain_order="left")
+        .with_columns(
+            values=pl.col("kwh_read").n_unique().over(time),
+            is_first_value=pl.col("kwh_read") == pl.col("kwh_read").first().over(time),
+            copy=pl.int_range(pl.len()).over(time),
+        )
+        .select(
+            "line",
+            repeated=pl.when(pl.col("values") > 1)
+            .then(~pl.col("is_first_value"))
+            .otherwise(pl.col("reported_twice") & (pl.col("copy") > 0)),
+        )
+    )
+    return records.join(found, on="line", how="left", maintain_order="left")
+
+
+def _reported_twice(rows: pl.DataFrame) -> pl.DataFrame:
+    """name, date, reported_twice: at least half of the times of the hour are there as both hours' readings would be.
+
+    That is with different values, or twice as often as the day's other times: in a file put together with itself, those
+    are there twice, too.
+    """
+    day = ["name", "date"]
+    times = rows.group_by(*day, "written", "twice").agg(
+        copies=pl.len().cast(pl.Int64), values=pl.col("kwh_read").n_unique()
+    )
+    usual = times.filter(~pl.col("twice")).group_by(day).agg(pl.col("copies").quantile(0.5, "lower").alias("usual"))
+    as_two = (pl.col("values") > 1) | (pl.col("copies") >= 2 * pl.col("usual").fill_null(1))
+    return (
+        times.filter("twice")
+        .join(usual, on=day, how="left")
+        .group_by(day)
+        .agg((2 * as_two.sum() >= pl.len()).alias("reported_twice"))
+    )
 
 
 def _warnings(records: pl.DataFrame, timezone: str) -> dict[str, str]:
