@@ -1,10 +1,10 @@
 """A lake as a folder: objects are ordinary files, beside them an index and the catalog. It outlives the local AWS.
 
     DIR/raw/home/march.csv        the object raw/home/march.csv
-    DIR/.aws/objects.json         key to file, version id, etag, time, content type, metadata, sequencer
-    DIR/.aws/catalog.json         the Glue catalog: databases, tables, partitions
+    DIR/.aws/lake.json            the objects: key to file, version id, etag, time, metadata, sequencer;
+                                  and the Glue catalog: databases, tables, partitions
 
-The index is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending and
+That one file is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending and
 counts once the index says so. What is no longer needed goes last. A crash at any point leaves the lake before or after.
 """
 
@@ -91,7 +91,7 @@ class LakeFolder:
 
     def catalog(self) -> dict[str, list[dict[str, Any]]]:
         """Glue's tables as Glue describes them, with their partitions under "Partitions"; by database."""
-        return dict(_read_json(self._catalog_file).get("databases", {}))
+        return dict(_read_json(self._index_file).get("databases", {}))
 
     def objects(self) -> Iterable[tuple[StoredObject, Path]]:
         """Every object and its file."""
@@ -139,9 +139,8 @@ class LakeFolder:
                 pending = f".aws/pending/{hashlib.sha256(stored.key.encode()).hexdigest()}"
                 _write(self.path / pending, content(stored))
                 index[stored.key] = {"file": entry["file"], "pending": pending, **described}
-        _write_json(self._index_file, {"format": 1, "objects": index})
+        _write_json(self._index_file, {"format": 1, "objects": index, "databases": catalog})
         self._settle(index)
-        _write_json(self._catalog_file, {"format": 1, "databases": catalog})
         kept = {entry["file"] for entry in index.values()}
         for entry in known.values():
             if entry["file"] not in kept:
@@ -179,11 +178,7 @@ class LakeFolder:
 
     @property
     def _index_file(self) -> Path:
-        return self._state / "objects.json"
-
-    @property
-    def _catalog_file(self) -> Path:
-        return self._state / "catalog.json"
+        return self._state / "lake.json"
 
 
 class _Names:
