@@ -75,10 +75,3 @@ def test_the_command_and_its_version_are_the_projects():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == __version__
     assert "energy" in project["scripts"]
-
-
-def test_the_endings_that_start_a_run_are_those_of_the_rule():
-    row = next(line for line in README.splitlines() if line.startswith("| no execution starts"))
-    listed = re.findall(r"`(\.\w+)`", row)
-    assert listed == re.findall(r"wildcard: raw/\*(\.\w+)$", (ROOT / "template.yaml").read_text(), re.MULTILINE)
-    assert len(listed) >= 5
