@@ -98,3 +98,21 @@ def test_a_week_later_the_same_hours_are_unusual_a_week_later():
     later = table.with_columns(pl.col("timestamp") + week, pl.col("timestamp_utc") + week)
     shifted = detected(table)[0].with_columns(pl.col("timestamp") + week, pl.col("timestamp_utc") + week)
     assert detected(later)[0].equals(shifted)
+
+
+def test_a_meter_read_less_than_hourly_is_not_judged_by_the_hour():
+    far = hours(meter=[1.0] * 20 + [50.0]).with_columns(
+        (START + (pl.col(name) - START) * 24).alias(name) for name in ("timestamp", "timestamp_utc")
+    )
+    found, summary = detected(pl.concat([far, hours(oven=[1, 1, 1, 1, 11, 1, 1, 1, 1, 1])]))
+    assert found["appliance"].to_list() == ["oven"]
+    assert summary.skipped == {"meter": "read once in 24 hours; unusual hours need hourly readings or finer"}
+    assert summary.hours_judged == 10
+
+
+def test_hours_far_apart_are_judged_where_each_was_read_often():
+    far = hours(pump=[1.0] * 20 + [50.0]).with_columns(
+        *((START + (pl.col(name) - START) * 24).alias(name) for name in ("timestamp", "timestamp_utc")),
+        readings=pl.lit(60, dtype=pl.Int64),
+    )
+    assert detected(far)[0]["kwh"].to_list() == [50.0]
