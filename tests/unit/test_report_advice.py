@@ -155,6 +155,12 @@ def test_the_smaller_of_two_refrigerators_is_the_second():
     assert about == ["A2"]
 
 
+def test_a_heat_pump_is_not_to_be_replaced_with_one():
+    pump = home.readings([home.appliance("Heat pump", 280.0, 1.0)], [10.0] * 28)
+    sheet = fact_sheet(home.request(with_forecast=False), pump, home.anomalies(), None)
+    assert [one.rule for one in sheet.recommendations if one.appliance] == ["heat_setpoint_1c"]
+
+
 def test_every_rule_names_known_kinds_and_metrics_that_the_sheet_has():
     sheet = fact_sheet(home.request(with_forecast=False), home.home(), home.anomalies(), None)
 

@@ -128,6 +128,8 @@ def test_nothing_used_has_no_shares():
         ("Steve", "unknown"),
         ("EV charger", "ev_charger"),
         ("Space ship", "unknown"),
+        ("Heat pump", "heat_pump"),
+        ("Heat pump water heater", "water_heater"),
         ("Router", "network"),
         ("Home server", "network"),
         ("NAS", "network"),

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 ApplianceClass = Literal[
     "air_conditioner",
     "heater",
+    "heat_pump",
     "water_heater",
     "shower",
     "refrigerator",
@@ -29,7 +30,7 @@ ApplianceClass = Literal[
 CLASSES: tuple[str, ...] = get_args(ApplianceClass)
 
 # Its use follows the weather: a few weeks say nothing about a year.
-SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater"})
+SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater", "heat_pump"})
 # It runs at night because somebody chose so; what it uses there is not "always on".
 DEFERRABLE: frozenset[str] = frozenset(
     {"ev_charger", "water_heater", "washing_machine", "washer_dryer", "dryer", "dishwasher"}
@@ -46,7 +47,9 @@ _PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
     (r"(hot )?water (heater|heating|tank)|hot water|immersion( heater)?|boiler|geyser", "water_heater"),
     (r"(electric )?shower", "shower"),
     (r"air ?con(ditioner|ditioning|d)?|ac\d*|a c|hvac|cooling|cooler", "air_conditioner"),
-    (r"(fan |space |panel |storage |underfloor |electric )?(heater|heating)|heat pump|furnace|radiator", "heater"),
+    # Apart from heaters: it is what a heater might be replaced with, and a setback is not said to save with it.
+    (r"heat pump", "heat_pump"),
+    (r"(fan |space |panel |storage |underfloor |electric )?(heater|heating)|furnace|radiator", "heater"),
     (r"fridge freezer|refrigerator|fridge|frig", "refrigerator"),
     (r"freezer", "freezer"),
     (r"microwave", "microwave"),

@@ -30,7 +30,7 @@ def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
     ref = appliance.ref
     sentences = [f"{{{{{ref}.kwh}}}}, {{{{{ref}.share}}}} of the total"]
     if sheet.known(f"{ref}.day_kwh"):
-        sentences.append(f", {{{{{ref}.day_kwh}}}} on an average day")
+        sentences.append(f", {{{{{ref}.day_kwh}}}} on an average day it was read")
     if sheet.known(f"{ref}.peak_hour"):
         sentences.append(f", most at {{{{{ref}.peak_hour}}}}")
     text = "".join(sentences) + "."
