@@ -2,7 +2,9 @@
 
 .DEFAULT_GOAL := help
 VENV := .venv
-PYTHON ?= python3
+PYTHON ?= $(or $(shell command -v python3.13),python3)
+# What is said on this command line (PYTHON=…) is for this Makefile alone, not for those that `sam build` runs.
+MAKEOVERRIDES :=
 SAMPLE := build/sample.csv
 LAKE := .lake
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -36,10 +38,11 @@ run: $(SAMPLE)  ## the whole pipeline on sample data, on this machine
 test: setup  ## every test, as in CI
 	@python -m pytest tests
 
-check: setup  ## format, lint, types, fast tests: under a minute
+check: setup  ## format, lint, types, fast tests: about a minute
 	@ruff format --check .
 	@ruff check .
 	@mypy
+	@sam validate --lint
 	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
 bench: setup  ## compare with the peers

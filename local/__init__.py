@@ -2,13 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
-from local.lake_folder import CatalogTable, LakeFolder, LakeInUse
+from local.lake_folder import CatalogTable, LakeDamaged, LakeFolder, LakeInUse
 
 if TYPE_CHECKING:
     from local.aws import Execution, LocalAws, StateChange
     from local.lambda_runtime import InvokeResult
 
-__all__ = ["CatalogTable", "Execution", "InvokeResult", "LakeFolder", "LakeInUse", "LocalAws", "StateChange"]
+__all__ = [
+    "CatalogTable",
+    "Execution",
+    "InvokeResult",
+    "LakeDamaged",
+    "LakeFolder",
+    "LakeInUse",
+    "LocalAws",
+    "StateChange",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,9 @@
     DIR/.aws/lake.json            the objects: key to file, version id, etag, time, metadata, sequencer;
                                   and the Glue catalog: databases, tables, partitions
 
-That one file is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending and
-counts once the index says so. What is no longer needed goes last. A crash at any point leaves the lake before or after.
+That one file is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending
+and counts once the index says so. What is no longer needed goes last. A crash at any point leaves the lake before or
+after.
 """
 
 import contextlib
@@ -30,6 +31,14 @@ class LakeInUse(Exception):
     def __init__(self, path: Path) -> None:
         super().__init__(f"the lake {path} is in use by another run; wait for it, or choose another folder with --lake")
         self.path = path
+
+
+class LakeDamaged(Exception):
+    """A file that the lake needs is gone."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        super().__init__(f"the lake {path} lacks the file of {key}; put it back, or start a new lake with --lake")
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,10 @@ class LakeFolder:
         return dict(_read_json(self._index_file).get("databases", {}))
 
     def objects(self) -> Iterable[tuple[StoredObject, Path]]:
-        """Every object and its file."""
+        """Every object and its file; LakeDamaged if one is gone."""
         for key, entry in sorted(self._index().items()):
+            if not self._file(entry).is_file():
+                raise LakeDamaged(self.path, key)
             fields = {name: entry[name] for name in StoredObject.__dataclass_fields__ if name != "key"}
             yield StoredObject(key=key, **fields), self._file(entry)
 

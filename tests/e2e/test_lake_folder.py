@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import local.lake_folder
-from local.lake_folder import LakeFolder, StoredObject
+from local.lake_folder import LakeDamaged, LakeFolder, StoredObject
 
 
 class Crash(Exception):
@@ -119,6 +119,14 @@ def test_a_crash_while_saving_leaves_the_lake_before_or_after(tmp_path, monkeypa
             break
     assert len(seen) > 1
     assert seen == sorted(seen)
+
+
+def test_a_file_that_was_removed_by_hand_is_named(tmp_path):
+    folder = LakeFolder(tmp_path)
+    save(folder, {"raw/a.csv": b"a", "raw/b.csv": b"b"})
+    folder.path_of("raw/b.csv").unlink()
+    with pytest.raises(LakeDamaged, match=r"lacks the file of raw/b\.csv"):
+        list(folder.objects())
 
 
 def crash_at(patch, step: str, survived: int) -> None:

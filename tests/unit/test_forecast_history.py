@@ -113,7 +113,7 @@ def test_where_one_appliance_took_the_place_of_another_the_older_leaves_the_tota
 
 @pytest.mark.parametrize("daily", [[], rows("AC", range(5), complete=False)])
 def test_without_a_complete_day_there_is_no_history(daily):
-    with pytest.raises(NotEnoughHistory, match="at least 1 complete days of readings; this site has 0"):
+    with pytest.raises(NotEnoughHistory, match="at least 1 complete day of readings; this site has 0"):
         history(daily)
 
 

@@ -65,8 +65,9 @@ class NotEnoughHistory(EnergyError):
     """Too few complete days for the model asked."""
 
     def __init__(self, complete_days: int, needed_days: int, model: str) -> None:
+        days = "day" if needed_days == 1 else "days"
         super().__init__(
-            f"{model} needs at least {needed_days} complete days of readings; this site has {complete_days}"
+            f"{model} needs at least {needed_days} complete {days} of readings; this site has {complete_days}"
         )
         self.complete_days = complete_days
 
