@@ -88,7 +88,7 @@ def test_the_command_ends_with_the_answers_and_the_path_of_the_report(published)
     assert "Anomalies" in said
     report = Path(next(line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith("Report:")))
     assert report.is_file()
-    assert report.is_relative_to(lake)
+    assert report == (lake / "reports" / "site=home" / "latest.html").resolve()
     assert "<script" not in report.read_text()
 
 
@@ -101,12 +101,27 @@ def test_the_same_file_again_changes_no_table_and_a_broken_one_is_refused_with_i
 
     broken = tmp_path / "broken.csv"
     broken.write_text("timestamp,appliance,energy\n2024-01-01 00:00:00,AC,1\n")
-    said = energy("run", broken, "--lake", lake, code=1)
-    assert "MISSING_COLUMN" in said
-    assert "timestamp" in said
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    said = energy("run", empty, broken, "--lake", lake, code=1)
+    # Once where it happened, once below what is published: nothing of it goes by another name.
+    assert said.count("MISSING_COLUMN: The header in line 1 lacks kwh") == 2
+    assert "InputRejected" not in said
+    *_, first, second = said.strip().splitlines()
+    assert first == f"{empty} is empty (0 bytes)."
+    assert second.startswith(f"{broken} was not published: MISSING_COLUMN: ")
     problems = list(lake.glob("quarantine/site=home/run=*/problems.json"))
     assert len(problems) == 1
     assert "MISSING_COLUMN" in problems[0].read_text()
+    assert tables(lake) == before
+
+
+def test_a_published_site_is_not_read_in_another_time_zone(published):
+    path, lake, _ = published
+    before = tables(lake)
+    said = energy("run", path, "--lake", lake, "--timezone", "America/New_York", code=2)
+    assert "published in the time zone UTC, not America/New_York" in said
+    assert "Starting" not in said
     assert tables(lake) == before
 
 
