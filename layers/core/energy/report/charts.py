@@ -69,7 +69,8 @@ def _appliances(sheet: FactSheet) -> Chart:
     y = alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.6))
     x = alt.X("kwh:Q", axis=None, scale=alt.Scale(domain=[0, largest], nice=False))
     base = alt.Chart(_data(rows))
-    bars = base.mark_bar(color=BLUE, cornerRadiusEnd=2).encode(x=x, y=y)
+    ink = alt.condition(f"datum.place < {APPLIANCES_DRAWN}", alt.value(BLUE), alt.value(QUIET))
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(x=x, y=y, color=ink)
     above = {"dy": -14, "fontSize": 13, "baseline": "middle"}
     names = base.mark_text(align="left", limit=250, color=INK, **above).encode(y=y, x=alt.value(0), text="name:N")
     labels = base.mark_text(align="right", color=QUIET, **above).encode(y=y, x=alt.value(WIDTH), text="label:N")
