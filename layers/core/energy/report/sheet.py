@@ -50,8 +50,8 @@ def fact_sheet(
     book = advice.rule_book()
     recommendations = advice.recommend(facts, appliances, book)
     advice.add_totals(facts, recommendations, book)
-    result = request.forecast.result
-    notes = [*request.forecast.notes, *(result.notes if result else []), *(forecast.notes if forecast else [])]
+    # The summary has every note of the forecast; the state that came with it has the first of them.
+    notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
     return FactSheet(
         facts=facts.facts,
         tables=tables(readings, anomalies, forecast),
