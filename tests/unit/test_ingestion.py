@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import parquet, quarantine
+from energy import parquet, quarantine, upload_text
 from energy.errors import InputRejected
 from energy.judging import REASONS, judge
 
@@ -395,6 +395,56 @@ def test_a_bomb_is_stopped_while_unpacking(judged):
     with pytest.raises(InputRejected) as refused:
         judged(gzip.compress(b"timestamp,appliance,kwh\n" + b"\n" * 200_000_000, 1))
     assert code_of(refused) == "DECOMPRESSION_LIMIT"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_more_than_memory_has_room_for_is_refused_before_it_is_read(judged, monkeypatch, packed):
+    text = csv(*good_rows(200)).encode()
+    monkeypatch.setattr(upload_text, "MAX_TEXT_BYTES", len(text))
+    content = gzip.compress(text) if packed else text
+    assert judged(content).rows.accepted == 200
+    monkeypatch.setattr(upload_text, "MAX_TEXT_BYTES", len(text) - 1)
+    with pytest.raises(
+        InputRejected, match=r"file has (more than )?0\.0 MB; at most 0 MB are read\. Split it"
+    ) as refused:
+        judged(content)
+    assert code_of(refused) == "FILE_TOO_LARGE"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_file_of_more_lines_than_memory_has_room_for_is_refused(judged, monkeypatch, newline):
+    text = csv(*good_rows(200)).replace("\n", newline)
+    monkeypatch.setattr(upload_text, "MAX_LINES", 201)
+    assert judged(text).rows.accepted == 200
+    monkeypatch.setattr(upload_text, "MAX_LINES", 200)
+    with pytest.raises(InputRejected, match="FILE_TOO_LARGE: The file has 201 lines; at most 200 are read"):
+        judged(text)
+
+
+@pytest.mark.parametrize(
+    "rows", [["2024-03-01 10:00,AC,1,5"] * 3, ["2024-03-01 10:00,AC,1,5"] * 2 + ['2024-03-01 11:00,"a",2,x']]
+)
+def test_decimal_commas_beside_another_column_are_not_read_as_whole_numbers(judged, rows):
+    with pytest.raises(InputRejected, match=r"'1,5' may be one number with a decimal comma") as refused:
+        judged(csv(*rows, header=f"{HEADER},note"))
+    assert code_of(refused) == "AMBIGUOUS_NUMBER"
+
+
+@pytest.mark.parametrize("cells", [["1,5", "1.0,5"], ["1,a", "2,5"], ["1,", "2,5"], ["1,5", "2,x"]])
+def test_whole_numbers_beside_another_column_are_read_where_the_file_tells_them_apart(judged, cells):
+    result = judged(csv(*(f"2024-03-01 1{n}:00,AC,{cell}" for n, cell in enumerate(cells)), header=f"{HEADER},note"))
+    assert result.accepted["kwh"].to_list() == [float(cell.split(",")[0]) for cell in cells]
+
+
+def test_a_header_is_told_what_it_lacks(judged):
+    with pytest.raises(InputRejected) as refused:
+        judged(csv("2024-03-01 10:00,AC,1", header="Zeit,Gerät,kwh"))
+    assert refused.value.problem == (
+        "The header in line 1 lacks timestamp, appliance; it names 'Zeit, Gerät, kwh'. "
+        "Name the columns timestamp, appliance, kwh."
+    )
+    with pytest.raises(InputRejected, match="Energy is expected in a column kwh, in kilowatt-hours"):
+        judged(csv("2024-03-01 10:00,AC,1", header="timestamp,appliance,wh"))
 
 
 @pytest.mark.parametrize("encode", [str.encode, lambda t: ("\ufeff" + t).encode(), lambda t: t.encode("utf-16")])

@@ -17,6 +17,7 @@ _SHOWN_CHARACTERS = 80
 _BLANK = r"^[ \t\r]*$"
 _FIELD = r'[ \t]*"(?:[^"]|"")*"[ \t]*|[^",]*'
 _QUOTED_RECORD = rf"^(?:{_FIELD})(?:,(?:{_FIELD}))*$"
+_DIGITS = r"^[0-9]+$"
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 
@@ -33,7 +34,7 @@ def read_records(text: str) -> tuple[Header, pl.DataFrame]:
     """The header, and the records below it: line (of the file, from 1), text, fields, timestamp, appliance, kwh.
 
     `fields` is the number of fields of the record; null where its quotes are in the wrong place. InputRejected if there
-    is no usable header, no record, or a quote that is never closed.
+    is no usable header, no record, a quote that is never closed, or decimal commas that look like further columns.
     """
     lines = (
         pl.DataFrame({"text": [text]})
@@ -47,7 +48,9 @@ def read_records(text: str) -> tuple[Header, pl.DataFrame]:
     records = records.slice(1)
     if records.is_empty():
         raise InputRejected("NO_ROWS", "The file has a header and nothing below it. Upload a file with readings.")
-    return header, _with_fields(records, header)
+    records = _with_fields(records, header)
+    _refuse_split_decimals(records)
+    return header, records.drop("after")
 
 
 def _joined(lines: pl.DataFrame) -> pl.DataFrame:
@@ -114,22 +117,27 @@ def _unusable_header(text: str, line: int, cells: list[str], missing: list[str])
             "Put the header into the first line.",
         )
     named = ", ".join(cell.strip() for cell in cells)
+    advice = f"Name the columns {_listed(REQUIRED)}."
+    if "kwh" in missing:
+        advice = "Energy is expected in a column kwh, in kilowatt-hours: other units are not converted."
     return InputRejected(
-        "MISSING_COLUMN",
-        f"The header in line {line} lacks {_listed(missing)}; it names {_shown(named)}. "
-        "Energy is expected in a column kwh, in kilowatt-hours: other units are not converted.",
+        "MISSING_COLUMN", f"The header in line {line} lacks {_listed(missing)}; it names {_shown(named)}. {advice}"
     )
 
 
 def _with_fields(records: pl.DataFrame, header: Header) -> pl.DataFrame:
-    """Records with their fields. Those without a quote, mostly all, are split at commas."""
+    """Records with their fields, and `after`, the one after kwh, null where there is none.
+
+    Those without a quote, mostly all, are split at commas.
+    """
+    cells = header.position | {"after": header.position["kwh"] + 1}
     quoted = pl.col("text").str.contains('"', literal=True)
     plain = records.filter(~quoted)
     # The last part is whatever follows the columns that matter.
-    parts = pl.col("text").str.splitn(",", max(header.position.values()) + 2)
+    parts = pl.col("text").str.splitn(",", max(cells.values()) + 2)
     plain = plain.with_columns(
         (pl.col("text").str.count_matches(",", literal=True) + 1).cast(pl.Int64).alias("fields"),
-        *(parts.struct.field(f"field_{header.position[name]}").alias(name) for name in REQUIRED),
+        *(parts.struct.field(f"field_{position}").alias(name) for name, position in cells.items()),
     )
     if plain.height == records.height:
         return plain
@@ -140,14 +148,25 @@ def _with_fields(records: pl.DataFrame, header: Header) -> pl.DataFrame:
         .with_columns(split.alias("split"))
         .with_columns(
             pl.when(pl.col("text").str.contains(_QUOTED_RECORD)).then(fields.list.len().cast(pl.Int64)).alias("fields"),
-            *(
-                _unquoted(fields.list.get(position, null_on_oob=True)).alias(name)
-                for name, position in header.position.items()
-            ),
+            *(_unquoted(fields.list.get(position, null_on_oob=True)).alias(name) for name, position in cells.items()),
         )
         .drop("split")
     )
     return pl.concat([plain, found.select(plain.columns)]).sort("line")
+
+
+def _refuse_split_decimals(records: pl.DataFrame) -> None:
+    """1,5 under a header with a column after kwh is read as 1, and 5 in that column; nothing in the row tells."""
+    kwh, after = pl.col("kwh").str.strip_chars(), pl.col("after").str.strip_chars()
+    both = kwh.str.contains(_DIGITS) & after.str.contains(_DIGITS)
+    if records.select(kwh.str.contains(".", literal=True).any() | (2 * both.sum() <= pl.len())).item():
+        return
+    one = records.filter(both).select(kwh, after).row(0)
+    raise InputRejected(
+        "AMBIGUOUS_NUMBER",
+        f"{','.join(one)!r} may be one number with a decimal comma or the cells of two columns, and no reading in the "
+        "file has a decimal point. Write readings with one, as 1.5 or 1.0, or leave the column after kwh out.",
+    )
 
 
 def _unquoted(field: pl.Expr) -> pl.Expr:
