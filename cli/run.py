@@ -74,7 +74,7 @@ def _key(site: str, file: Path) -> str:
 
 
 def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "LocalAws":
-    from local.lake_folder import LakeFolder, LakeInUse
+    from local.lake_folder import LakeDamaged, LakeFolder, LakeInUse
 
     try:
         # LocalAws finds that out too, but only after it has started.
@@ -85,7 +85,7 @@ def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "Local
         from local import LocalAws
 
         return stack.enter_context(LocalAws(lake=lake, built=built, parameters={"SiteTimezone": timezone}))
-    except (LakeInUse, FileNotFoundError) as error:
+    except (LakeDamaged, LakeInUse, FileNotFoundError) as error:
         fail(f"{error}.")
 
 
