@@ -125,7 +125,12 @@ def interval_table(ordered: pl.DataFrame) -> pl.DataFrame:
     hour on.
     """
     typical = _typical(_with_steps(ordered), ["appliance"]).select("appliance", interval=pl.duration(microseconds="us"))
-    return ordered.select("appliance").unique().sort("appliance").join(typical, on="appliance", how="left")
+    return (
+        ordered.select("appliance")
+        .unique()
+        .sort("appliance")
+        .join(typical, on="appliance", how="left", maintain_order="left")
+    )
 
 
 def hours_told(hourly: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:

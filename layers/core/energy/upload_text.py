@@ -8,7 +8,7 @@ from pathlib import Path
 from energy.errors import InputRejected
 
 # A file is judged as a whole, in memory: about 330 bytes a row and 2.8 times its text (measured: 2.1 GB for 4.6 million
-# rows in 180 MB, 3.4 GB for 8.6 million). Within both limits that is 2.4 GB, of the 3 GB of a function.
+# rows in 180 MB, 3.4 GB for 8.6 million). Within both limits it was 2.5 GB, of the 3 GB of a function.
 MAX_TEXT_BYTES = 180_000_000
 MAX_LINES = 5_500_000
 # A minute-by-minute year of five appliances is 90 MB of text and packs 20 to 60 times smaller; deflate's own limit is
