@@ -6,7 +6,8 @@ PYTHON ?= $(or $(shell command -v python3.13),python3)
 # What is said on this command line (PYTHON=…) is for this Makefile alone, not for those that `sam build` runs.
 MAKEOVERRIDES :=
 SAMPLE := build/sample.csv
-LAKE := .lake
+# Apart from the lake that `energy run` uses by itself: sample data and your readings do not mix.
+LAKE := build/sample-lake
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
@@ -48,5 +49,5 @@ check: setup  ## format, lint, types, fast tests: about a minute
 bench: setup  ## compare with the peers
 	@python benchmarks/bench.py
 
-clean:  ## remove what was built (keeps the lake)
+clean:  ## remove what was built (keeps your lake)
 	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache
