@@ -6,12 +6,11 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 
 from energy.errors import CatalogError, TransientError
 from energy.schema import TABLES
 from energy.settings import settings
-from energy.store import ATTEMPTS, CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, heals, transient
+from energy.store import client_config, heals, transient
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -26,14 +25,7 @@ type Locations = dict[tuple[str, ...], str]
 @functools.cache
 def client() -> "GlueClient":
     """One client per process."""
-    return boto3.client(
-        "glue",
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        ),
-    )
+    return boto3.client("glue", config=client_config())
 
 
 def follow(site: str, wanted: Mapping[str, Locations], is_current: Callable[[], bool]) -> int:

@@ -87,17 +87,19 @@ def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
+def client_config() -> Config:
+    """Timeouts and retries of every AWS client: a call that hangs must end long before its function does."""
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+    )
+
+
 @functools.cache
 def client() -> "S3Client":
     """One client per process."""
-    return boto3.client(
-        "s3",
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        ),
-    )
+    return boto3.client("s3", config=client_config())
 
 
 def head(key: str, version_id: str | None = None) -> dict[str, Any]:
