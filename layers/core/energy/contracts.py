@@ -78,12 +78,17 @@ class RowCounts(Contract):
 
 
 class ValidateOutput(Contract):
-    """An upload whose good rows are in the lake. `already_published`: this version, or a newer one, is out already."""
+    """An upload whose good rows are in the lake. `already_published`: this version, or a newer one, is out already.
+
+    `timezone` is the site's, `quality_key` holds an UploadQuality; both null where it is published already.
+    """
 
     upload: Upload
     site: str
     run_id: str
     already_published: bool
+    timezone: str | None = None
+    quality_key: str | None = None
     rows: RowCounts
     months: list[Month]
     warnings: list[str] = []

@@ -15,6 +15,33 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ApplianceRows(Document):
+    """What became of one appliance's rows in one upload. `appliance` is null for rows that name none that can be told.
+
+    `estimated` of the accepted were marked as estimated by whoever measured, or spread over a longer time.
+    """
+
+    appliance: str | None
+    accepted: int
+    rejected: int
+    duplicates: int
+    estimated: int
+
+
+class UploadQuality(Document):
+    """Written by "Validate upload": how a file was read, and what became of its rows, by appliance in order of name.
+
+    `read_as` says in words how the file was understood (format, unit, time zone, …), by topic. `codes` counts rejected
+    rows by code. `warnings` and `notes` are sentences by code; notes are no reason for doubt.
+    """
+
+    read_as: dict[str, str]
+    codes: dict[str, int]
+    warnings: dict[str, str]
+    notes: dict[str, str]
+    appliances: list[ApplianceRows]
+
+
 class ApplianceSummary(Document):
     """One appliance over the site's whole history. `profile_kwh` has 24 means, by local hour; null = never read.
 

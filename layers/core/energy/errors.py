@@ -16,6 +16,15 @@ class InputRejected(EnergyError):
         self.problem = problem
 
 
+class SiteConfigInvalid(EnergyError):
+    """config/<site>.yaml cannot be used. `problem` names the key, what it says, and what it may be."""
+
+    def __init__(self, source: str, problem: str) -> None:
+        super().__init__(f"{source}: {problem}")
+        self.source = source
+        self.problem = problem
+
+
 class TransientError(EnergyError):
     """AWS throttled, timed out or hung up: the same call may well succeed in a moment."""
 

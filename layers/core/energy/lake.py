@@ -72,6 +72,16 @@ def upload_readings_key(site: str, upload: str, run: str, month: str) -> str:
     return f"processed/uploads/site={site}/upload={upload}/run={run}/month={month}/readings.parquet"
 
 
+def upload_quality_key(site: str, upload: str, run: str) -> str:
+    """How one version of one upload was read, and what became of its rows."""
+    return f"processed/uploads/site={site}/upload={upload}/run={run}/quality.json"
+
+
+def site_config_key(site: str) -> str:
+    """What people may say about a site; no role of the stack writes it."""
+    return f"config/{site}.yaml"
+
+
 def readings_prefix(site: str, month: str, pub: str) -> str:
     """One month of the site's readings, all uploads resolved (raw_energy_data)."""
     return f"processed/readings/site={site}/month={month}/pub={pub}/"

@@ -1,0 +1,1 @@
+"""A file that somebody uploaded to readings, a quarantine and what has to be said about both."""
