@@ -34,8 +34,9 @@ class Layout:
     `timestamp`: the columns whose texts, joined by one space, are the timestamp. `end`: the columns that hold the end
     of the interval, where there are any: they give power its interval.
     `timezone`: the zone of timestamps without an offset where the file itself names it; null: the site's.
-    `only`: column and the (lower-case) texts that it must have; other rows hold no reading of energy used and are left
-    out, which is said. `estimated`: column and the (lower-case) texts that say that a reading was estimated.
+    `only`: column and the (lower-case) texts of which it must have one; `without`: those that it must not have. Other
+    rows hold no reading of energy used and are left out, which is said. `estimated`: column and the (lower-case) texts
+    that say that a reading was estimated.
     `blanks`: (lower-case) texts of a value, besides none at all, that mean that there was no reading; in files with
     several readings a row (`blank_is_no_reading`) such a cell is no row to reject.
     `unit_column`: where each row names its own unit; a row with one that is not in UNITS_IN_KWH is rejected.
@@ -62,6 +63,7 @@ class Layout:
     date_order: Literal["day_first", "month_first"] | None = None
     decimal: Literal[".", ","] | None = None
     only: tuple[tuple[int, frozenset[str]], ...] = ()
+    without: tuple[tuple[int, frozenset[str]], ...] = ()
     estimated: tuple[int, frozenset[str]] | None = None
     blanks: frozenset[str] = frozenset()
     blank_is_no_reading: bool = False

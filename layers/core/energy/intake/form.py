@@ -1,0 +1,51 @@
+"""How a file writes what it says, decided by all of it: timestamps and numbers."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from energy.intake import numbers, timestamps
+from energy.intake.layout import Layout
+from energy.intake.numbers import NumberEvidence, NumberForm
+from energy.intake.timestamps import TimestampEvidence, TimestampForm
+from energy.site_config import ReadingsConfig
+
+
+@dataclass(frozen=True)
+class Form:
+    """Equal forms read a file equally. `warnings` say by code what was found."""
+
+    timestamps: TimestampForm
+    numbers: NumberForm
+    warnings: dict[str, str] = field(compare=False)
+
+
+class Evidence:
+    """What the rows of a file, chunk by chunk, prove of its form."""
+
+    def __init__(self, layout: Layout, config: ReadingsConfig) -> None:
+        self._layout = layout
+        self._config = config
+        self._timestamps = TimestampEvidence.none()
+        self._numbers = NumberEvidence.none()
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Takes rows into account; those that are no whole records prove nothing."""
+        whole = rows if rows["fields_ok"].all() else rows.filter("fields_ok")
+        self._timestamps.add(whole["moment"].drop_nulls())
+        self._numbers.add(whole["value"].drop_nulls(), only_if_marked=self._point_is_given)
+
+    @property
+    def _point_is_given(self) -> bool:
+        return self._layout.delimiter == ","
+
+    def form(self) -> Form:
+        """What is proved by now; InputRejected where more than one reading is possible, or none."""
+        layout, config = self._layout, self._config
+        moments, told = timestamps.form_of(
+            self._timestamps, layout.date_order or config.date_order, layout.timestamp_format or config.timestamp_format
+        )
+        values, also_told = numbers.form_of(
+            self._numbers, layout.decimal or config.decimal, point_is_given=self._point_is_given
+        )
+        return Form(moments, values, {**told, **also_told})

@@ -1,0 +1,223 @@
+"""An uploaded file judged: its readings, the rows set apart and why, and what has to be said about both.
+
+Nothing is guessed, nothing is lost. The file is read in chunks, so that memory does not grow with it; what only all
+rows together can tell is settled month by month.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from energy.contracts import RowCounts
+from energy.documents import ApplianceRows, UploadQuality
+from energy.errors import InputRejected
+from energy.intake import formats, records
+from energy.intake.form import Evidence, Form
+from energy.intake.layout import Head
+from energy.intake.outcome import Outcome, concluded
+from energy.intake.reading import File, Pass
+from energy.intake.rows import header_names
+from energy.intake.source import open_source
+from energy.intake.timestamps import to_local
+from energy.site_config import Rules
+
+Verdict = Literal["accept", "accept_warn", "partial", "reject"]
+# Below this many rows one bad row is a large share of the file, so only a file without any good row is refused.
+SHARE_COUNTS_FROM_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a file's rows.
+
+    `codes` counts rejected rows by code. `warnings` say by code what may be wrong, `notes` what is only good to know.
+    `refusal`: why the file as a whole is not used, though its rows can be shown.
+    """
+
+    rows: RowCounts
+    codes: dict[str, int]
+    warnings: dict[str, str]
+    notes: dict[str, str]
+    refusal: InputRejected | None
+    quality: UploadQuality
+    outcome: Outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        """In one word what is to become of the file."""
+        if self.refusal:
+            return "reject"
+        if self.rows.rejected:
+            return "partial"
+        return "accept_warn" if self.warnings else "accept"
+
+    @cached_property
+    def months(self) -> list[str]:
+        """Local calendar months with accepted readings, as 2024-05."""
+        return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in self.outcome.readings.keys()]  # noqa: SIM118
+
+    def month(self, month: str) -> pl.DataFrame:
+        """timestamp (local), timestamp_utc, appliance, kwh, estimated: one row per appliance and instant, sorted by
+        timestamp_utc and appliance.
+        """
+        year, number = month.split("-")
+        found = self.outcome.readings.whole(int(year) * 12 + int(number) - 1).sort("utc", "code")
+        names = pl.Series("appliance", self.outcome.names, dtype=pl.String)
+        return found.select(
+            timestamp=to_local(pl.col("utc"), self.outcome.timezone),
+            timestamp_utc=pl.col("utc"),
+            appliance=names.gather(found["code"]),
+            kwh=pl.col("kwh"),
+            estimated=pl.col("estimated"),
+        )
+
+    def readings(self) -> pl.DataFrame:
+        """All months in one frame."""
+        return pl.concat([self.month(month) for month in self.months]) if self.months else _NO_READINGS.clone()
+
+    def rejected(self) -> Iterator[pl.DataFrame]:
+        """line, code, reason, text of the rows that were set apart, by line, in frames of bounded size."""
+        return self.outcome.rejected()
+
+
+_NO_READINGS = pl.DataFrame(
+    schema={
+        "timestamp": pl.Datetime("us"),
+        "timestamp_utc": pl.Datetime("us"),
+        "appliance": pl.String,
+        "kwh": pl.Float64,
+        "estimated": pl.Boolean,
+    }
+)
+
+
+def judge(path: Path, rules: Rules, uploaded_at: dt.datetime, scratch: Path, name: str = "") -> Judged:
+    """Judges a file, packed or not. `scratch` is a folder for what does not fit into memory.
+
+    InputRejected if it is not understood. Too many bad rows, or no good one, are `refusal` instead, so that the rows
+    can still be shown.
+    """
+    source = open_source(path, name)
+    blocks: Callable[[], Iterator[bytes]] = source.blocks
+    if source.is_xml:
+        from energy.intake.formats import green_button_xml
+
+        blocks = partial(green_button_xml.transcribed_from, source)
+    head = records.head_lines(blocks())
+    layout = formats.recognise(Head(head), rules)
+    header = header_names(head[layout.header_line - 1], layout)
+    file = File(blocks, layout, header, rules, uploaded_at, scratch)
+    done, form = _read(file)
+    outcome = concluded(file, done, form)
+    told = [source.warnings, layout.warnings, form.warnings, outcome.warnings]
+    warnings = {code: " ".join(some[code] for some in told if code in some) for code in dict.fromkeys(chain(*told))}
+    return _judged(file, done, outcome, warnings)
+
+
+def _read(file: File) -> tuple[Pass, Form]:
+    """The file read in the form that all of it proves.
+
+    Its first chunk mostly shows that form, so the rows are judged by it at once; only if the rest proves another one is
+    the file read again.
+    """
+    evidence = Evidence(file.layout, file.rules.readings)
+    form: Form | None = None
+    while True:
+        done = Pass(file, form) if form else None
+        is_first = done is None
+        for number, chunk in enumerate(file.chunks()):
+            found = file.rows(chunk)
+            if is_first:
+                evidence.add(found.rows)
+            if is_first and number == 0 and (form := _form_so_far(evidence)):
+                done = Pass(file, form)
+            if done:
+                done.left_out += found.left_out
+                done.read(number, found.rows, records.has_control_characters(chunk))
+        proved = evidence.form()
+        if done and proved == form:
+            break
+        if not is_first:
+            raise AssertionError("a file proved two forms")
+        form = proved
+    if not done.rows_read:
+        raise InputRejected(
+            "NO_ROWS", "The file has a header and nothing below it that is a reading. Upload one with readings."
+        )
+    return done, proved
+
+
+def _form_so_far(evidence: Evidence) -> Form | None:
+    try:
+        return evidence.form()
+    except InputRejected:
+        # The rest of the file may still prove it.
+        return None
+
+
+def _judged(file: File, done: Pass, outcome: Outcome, warnings: dict[str, str]) -> Judged:
+    notes = {**file.layout.notes, **outcome.notes}
+    codes = Counter(done.codes) + Counter(outcome.codes)
+    rejected = sum(codes.values())
+    rows = RowCounts(
+        read=done.rows_read,
+        accepted=done.rows_read - rejected - outcome.duplicate_rows,
+        rejected=rejected,
+        duplicates=outcome.duplicate_rows,
+    )
+    if outcome.duplicate_rows:
+        warnings["DUPLICATE_READING"] = (
+            f"{outcome.duplicate_rows:,} reading(s) appear more than once; each was counted once."
+        )
+    quality = UploadQuality(
+        read_as=outcome.read_as,
+        codes=dict(sorted(codes.items())),
+        warnings=warnings,
+        notes=notes,
+        appliances=_by_appliance(outcome, rejected),
+    )
+    refusal = _refusal(rows, done, outcome, file.rules.rejected_share)
+    return Judged(rows, dict(sorted(codes.items())), warnings, notes, refusal, quality, outcome)
+
+
+def _by_appliance(outcome: Outcome, rejected: int) -> list[ApplianceRows]:
+    bad = outcome.rejected_by_appliance + outcome.contradicting
+    found = [
+        ApplianceRows(
+            appliance=name,
+            accepted=outcome.accepted[number],
+            rejected=bad[number],
+            duplicates=outcome.duplicates[number],
+            estimated=outcome.estimated[number],
+        )
+        for number, name in enumerate(outcome.names)
+    ]
+    nameless = rejected - sum(bad.values())
+    if nameless:
+        found.append(ApplianceRows(appliance=None, accepted=0, rejected=nameless, duplicates=0, estimated=0))
+    return found
+
+
+def _refusal(rows: RowCounts, done: Pass, outcome: Outcome, rejected_share: float) -> InputRejected | None:
+    share = rows.rejected / rows.read
+    judged_by_share = rows.read >= SHARE_COUNTS_FROM_ROWS and share >= rejected_share
+    if rows.accepted and not judged_by_share:
+        return None
+    first = min(
+        (found for found in (done.first_rejected, outcome.first_rejected) if found),
+        key=lambda found: int(found["line"]),
+    )
+    limit = "half" if rejected_share == 0.5 else f"{rejected_share:.0%}"
+    return InputRejected(
+        "TOO_MANY_BAD_ROWS",
+        f"{rows.rejected:,} of {rows.read:,} rows are bad ({share:.0%}); a file is not used if at least {limit} of its "
+        f"rows are, or all. The first is line {first['line']}, {first['found']}: {first['reason']} "
+        "Correct the file and upload it again.",
+    )

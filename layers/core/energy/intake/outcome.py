@@ -1,0 +1,241 @@
+"""What a file amounts to, once all of its rows were judged one by one: its readings, settled and converted to kWh."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from energy.intake import energies, rules, settling
+from energy.intake.form import Form
+from energy.intake.reading import REJECTED, Appliances, File, Pass, put_by_month
+from energy.intake.spool import Spool
+from energy.intake.steps import Steps
+from energy.intake.timestamps import to_local
+
+# So many rows are settled at once; a month with more is taken by days.
+PIECE_ROWS = 1_500_000
+_SHOWN = 3
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`readings` by month: utc, code, kwh, estimated; `code` is the place in `names`, which are sorted.
+
+    `accepted`, `duplicates`, `estimated`, `contradicting` count rows by the appliance's place in `names`; `codes`
+    counts rows that all of them together set apart.
+    """
+
+    names: list[str]
+    timezone: str
+    readings: Spool[int]
+    accepted: Counter[int]
+    duplicates: Counter[int]
+    estimated: Counter[int]
+    contradicting: Counter[int]
+    rejected_by_appliance: Counter[int]
+    codes: Counter[str]
+    warnings: dict[str, str]
+    notes: dict[str, str]
+    read_as: dict[str, str]
+    first_rejected: dict[str, str | int] | None
+    set_apart: list[Spool[int]]
+
+    @property
+    def duplicate_rows(self) -> int:
+        """Rows that were there again."""
+        return sum(self.duplicates.values())
+
+    def rejected(self) -> Iterator[pl.DataFrame]:
+        """line, code, reason, text, by line: one frame for each chunk of the file that has any."""
+        for number in sorted({number for spool in self.set_apart for number in spool.keys()}):  # noqa: SIM118
+            parts = [frame for spool in self.set_apart for frame in spool.frames(number)]
+            yield pl.concat(parts).sort("line", maintain_order=True)
+
+
+def concluded(file: File, done: Pass, form: Form) -> Outcome:
+    """Settles what a pass over a file put by."""
+    shown = done.appliances.shown()
+    places = sorted(range(len(shown)), key=lambda number: shown[number])
+    ranks = pl.Series("rank", [0] * len(shown), dtype=pl.UInt32)
+    if places:
+        ranks = pl.Series("rank", range(len(shown)), dtype=pl.UInt32)[pl.Series(places).arg_sort()]
+    names = [shown[number] for number in places]
+    settled = _settled(file, done, ranks)
+    readings, told = energies.of(file, settled.readings, names)
+    outcome = Outcome(
+        names=names,
+        timezone=file.rules.timezone,
+        readings=readings,
+        accepted=settled.accepted,
+        duplicates=settled.duplicates,
+        estimated=settled.estimated,
+        contradicting=settled.contradicting,
+        rejected_by_appliance=Counter({int(ranks[code]): n for code, n in done.rejected_by_appliance.items()}),
+        codes=Counter({"CONFLICTING_READING": sum(settled.contradicting.values())}),
+        warnings={},
+        notes={},
+        read_as=_read_as(file, form, done),
+        first_rejected=None,
+        set_apart=[done.rejected],
+    )
+    outcome.warnings.update(_warnings(file, done), **told, **settled.steps.warnings(names, file.rules.timezone))
+    outcome.notes.update(_notes(done, settled.several, names))
+    if settled.lines is not None:
+        contradicting, first = _picked(file, settled.lines, done.appliances, ranks)
+        outcome.set_apart.append(contradicting)
+        return replace(outcome, first_rejected=first)
+    return outcome
+
+
+@dataclass
+class _Settled:
+    readings: Spool[int]
+    accepted: Counter[int]
+    duplicates: Counter[int]
+    estimated: Counter[int]
+    contradicting: Counter[int]
+    several: list[int]
+    steps: Steps
+    # line and code of rows that contradict each other
+    lines: pl.DataFrame | None
+
+
+def _settled(file: File, done: Pass, ranks: pl.Series) -> _Settled:
+    found = _Settled(Spool(file.scratch, "settled"), Counter(), Counter(), Counter(), Counter(), [], Steps(), None)
+    doubtful: Spool[int] = Spool(file.scratch, "contradicting")
+    for candidates in pieces(done.candidates, file.zone):
+        ranked = candidates.with_columns(ranks.gather(candidates["code"]).alias("code"))
+        settled = settling.settle(ranked, file.zone)
+        _count(found, settled.readings)
+        found.duplicates.update(dict(settled.duplicates.iter_rows()))
+        found.steps.add(settled.readings)
+        put_by_month(found.readings, settled.readings)
+        put_by_month(doubtful, settled.contradicting)
+    if doubtful.keys():
+        _take_apart(found, doubtful)
+    return found
+
+
+def _count(found: _Settled, readings: pl.DataFrame) -> None:
+    for code, rows, estimated in readings.group_by("code").agg(pl.len(), pl.col("estimated").sum()).iter_rows():
+        found.accepted[code] += rows
+        found.estimated[code] += estimated
+
+
+def _take_apart(found: _Settled, doubtful: Spool[int]) -> None:
+    """Several meters of one name are added up; other contradictions are set apart."""
+    every = pl.concat([doubtful.whole(month) for month in doubtful.keys()])  # noqa: SIM118
+    found.several = settling.several_meters(every.select("code", "utc"), set(found.accepted))
+    is_several = pl.col("code").is_in(found.several)
+    _count(found, every.filter(is_several))
+    for month in doubtful.keys():  # noqa: SIM118
+        found.readings.put(month, settling.summed(doubtful.whole(month).filter(is_several)))
+    apart = every.filter(~is_several)
+    found.contradicting.update(dict(apart.group_by("code").len().iter_rows()))
+    if not apart.is_empty():
+        found.lines = apart.select("line", "code")
+
+
+def pieces(spool: Spool[int], timezone: str) -> Iterator[pl.DataFrame]:
+    """All rows in the order of months, in pieces of whole local days; what was given is forgotten."""
+    waiting: list[pl.DataFrame] = []
+    for month in spool.keys():  # noqa: SIM118
+        if waiting and sum(frame.height for frame in waiting) + spool.rows(month) > PIECE_ROWS:
+            yield pl.concat(waiting)
+            waiting = []
+        if spool.rows(month) > PIECE_ROWS:
+            yield from _by_days(spool, month, timezone)
+        else:
+            waiting.append(spool.whole(month))
+        spool.drop(month)
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _by_days(spool: Spool[int], month: int, timezone: str) -> Iterator[pl.DataFrame]:
+    days = -(-31 // -(-spool.rows(month) // PIECE_ROWS))
+    day = to_local(pl.col("utc"), timezone).dt.day() - 1
+    for first in range(0, 31, days):
+        piece = pl.concat([frame.filter(day.is_between(first, first + days - 1)) for frame in spool.frames(month)])
+        if not piece.is_empty():
+            yield piece
+
+
+def _picked(
+    file: File, lines: pl.DataFrame, appliances: Appliances, ranks: pl.Series
+) -> tuple[Spool[int], dict[str, str | int]]:
+    """The text of rows known by line and appliance, and the first of them."""
+    reason = rules.REASONS["CONFLICTING_READING"]
+    found: Spool[int] = Spool(file.scratch, "picked")
+    first: dict[str, str | int] | None = None
+    wanted = lines["line"].unique()
+    for number, chunk in enumerate(file.chunks()):
+        rows = file.rows(chunk).rows.filter(pl.col("line").is_in(wanted.implode()))
+        if rows.is_empty():
+            continue
+        codes, _ = appliances.codes(rows["raw"], file.rules.limits.name_characters)
+        coded = rows.with_columns(place=pl.col("raw").replace_strict(codes, default=None, return_dtype=pl.UInt32))
+        coded = coded.filter(pl.col("place").is_not_null())
+        coded = coded.with_columns(ranks.gather(coded["place"]).alias("place"))
+        coded = coded.join(
+            lines, left_on=["line", "place"], right_on=["line", "code"], how="semi", maintain_order="left"
+        )
+        if file.layout.private:
+            coded = coded.with_columns(text=pl.concat_str("moment", "raw", "value", separator=",", ignore_nulls=True))
+        apart = coded.with_columns(code=pl.lit("CONFLICTING_READING"), reason=pl.lit(reason)).select(*REJECTED)
+        found.put(number, apart)
+        if first is None and not apart.is_empty():
+            row = apart.row(0, named=True)
+            first = {"line": row["line"], "found": repr(row["text"][:40]), "reason": reason}
+    if first is None:
+        raise AssertionError("contradicting rows were not found again")
+    return found, first
+
+
+def _warnings(file: File, done: Pass) -> dict[str, str]:
+    found = {}
+    if done.repeated:
+        found["AMBIGUOUS_LOCAL_TIME"] = (
+            f"{done.repeated:,} reading(s) lie in the hour that clocks repeat in {file.zone}; the order in the file "
+            "decided."
+        )
+    if done.naive and done.stated:
+        found["NAIVE_TIMESTAMP"] = f"{done.naive:,} timestamp(s) have no offset; read as local time in {file.zone}."
+    several = done.appliances.normalised()
+    if several:
+        shown = "; ".join(" = ".join(repr(name) for name in names[:_SHOWN]) for names in several[:_SHOWN])
+        found["NAME_NORMALISED"] = (
+            f"{len(several):,} appliance(s) are spelled in several ways and were taken for one each: {shown}."
+        )
+    return found
+
+
+def _notes(done: Pass, several: list[int], names: list[str]) -> dict[str, str]:
+    found = {}
+    if several:
+        shown = ", ".join(repr(names[code]) for code in several[:_SHOWN])
+        found["SEVERAL_METERS"] = (
+            f"Under {shown} every time is there as often as any other, with different values: taken for several meters "
+            "of one name, whose energy was added up."
+        )
+    if done.left_out:
+        found["LEFT_OUT"] = (
+            f"{done.left_out:,} row(s) hold no energy used, as another fuel, export or a total, and were left out."
+        )
+    return found
+
+
+def _read_as(file: File, form: Form, done: Pass) -> dict[str, str]:
+    layout = file.layout
+    units = sorted({f"{column.kind} in {column.unit}" for column in layout.values})
+    found = {
+        "format": layout.family,
+        "delimiter": _DELIMITERS[layout.delimiter],
+        "decimal mark": {".": "point", ",": "comma"}[form.numbers.decimal],
+        "readings": "each row's own unit" if layout.unit_column is not None else ", ".join(units),
+    }
+    if done.naive:
+        found["time zone"] = file.zone
+    return found

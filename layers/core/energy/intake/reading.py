@@ -1,0 +1,181 @@
+"""One pass over a file: every row judged by itself, good ones put by for what only all of them can tell."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from energy.errors import InputRejected
+from energy.intake import names, numbers, records, rules, timestamps
+from energy.intake.form import Form
+from energy.intake.layout import Layout
+from energy.intake.records import Chunk
+from energy.intake.rows import Rows, cells_of, rows_of
+from energy.intake.settling import CANDIDATE
+from energy.intake.spool import Spool
+from energy.site_config import Rules
+
+_SHOWN_CHARACTERS = 40
+REJECTED = {"line": pl.Int64, "code": pl.String, "reason": pl.String, "text": pl.String}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file whose layout is known. `blocks` gives its text, as often as it is called.
+
+    `header` is what its header reads where the cells of a row are looked for; `scratch` is a folder for what does not
+    fit into memory.
+    """
+
+    blocks: Callable[[], Iterator[bytes]]
+    layout: Layout
+    header: dict[str, str]
+    rules: Rules
+    uploaded_at: dt.datetime
+    scratch: Path
+
+    @property
+    def zone(self) -> str:
+        """Of timestamps without an offset."""
+        return self.layout.timezone or self.rules.timezone
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The text below the header."""
+        return records.chunks(self.blocks(), self.layout.header_line)
+
+    def rows(self, chunk: Chunk) -> Rows:
+        """The rows of a chunk."""
+        return rows_of(records.split(chunk, cells_of(self.layout)), self.layout, self.rules.limits.field_bytes)
+
+
+def put_by_month(spool: Spool[int], rows: pl.DataFrame) -> None:
+    """Puts rows by under their `month`."""
+    for (month,), frame in rows.partition_by("month", as_dict=True, maintain_order=True).items():
+        spool.put(int(month), frame)
+
+
+class Appliances:
+    """The appliances of a file, numbered as they come: one number for all spellings of one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._numbers: dict[str, int] = {}
+        self._spellings: list[set[str]] = []
+
+    def codes(self, raw: pl.Series, name_characters: int) -> tuple[dict[str, int], dict[str, str]]:
+        """By the names as written: number (where the name can be used), and tidy name. TOO_MANY_APPLIANCES past the
+        limit.
+        """
+        tidy = {text: names.tidy(text) for text in raw.unique().drop_nulls()}
+        codes = {}
+        for text, name in tidy.items():
+            if not name or len(name) > name_characters:
+                continue
+            number = self._numbers.setdefault(names.identity(name), len(self._spellings))
+            if number == len(self._spellings):
+                self._spellings.append(set())
+            self._spellings[number].add(name)
+            codes[text] = number
+        if len(self._spellings) > self._limit:
+            raise InputRejected(
+                "TOO_MANY_APPLIANCES",
+                f"The file names more than {self._limit:,} appliances. Is another column meant? Split the file, or "
+                "raise appliances under limits in config/<site>.yaml.",
+            )
+        return codes, tidy
+
+    def __len__(self) -> int:
+        return len(self._spellings)
+
+    def shown(self) -> list[str]:
+        """The name of each number."""
+        return [names.shown(spellings) for spellings in self._spellings]
+
+    def normalised(self) -> list[list[str]]:
+        """Spellings that were taken for one appliance, where there are several."""
+        return [sorted(spellings) for spellings in self._spellings if len(spellings) > 1]
+
+
+class Pass:
+    """One reading of a file in one form. `candidates` by month (year · 12 + month - 1), `rejected` by chunk."""
+
+    def __init__(self, file: File, form: Form) -> None:
+        self._file, self._form = file, form
+        self._limits = file.rules.limits
+        self._latest = rules.latest(file.uploaded_at)
+        self.appliances = Appliances(self._limits.appliances)
+        self.candidates: Spool[int] = Spool(file.scratch, "candidates")
+        self.rejected: Spool[int] = Spool(file.scratch, "rejected")
+        self.rejected_by_appliance: Counter[int] = Counter()
+        self.codes: Counter[str] = Counter()
+        self.rows_read = 0
+        self.left_out = 0
+        self.naive = self.stated = self.repeated = 0
+        self.first_rejected: dict[str, str | int] | None = None
+
+    def read(self, number: int, rows: pl.DataFrame, may_hold_controls: bool) -> None:
+        """Judges the rows of a chunk."""
+        rows = self._with_parts(rows)
+        self.rows_read += rows.height
+        good = rules.is_good(self._limits, self._latest)
+        if may_hold_controls:
+            good &= ~pl.col("text").str.contains(records.CONTROL)
+        rows = rows.with_columns(good=good)
+        self._put_by(rows if rows["good"].all() else rows.filter("good"))
+        if not rows["good"].all():
+            self._set_apart(number, rows.filter(~pl.col("good")))
+
+    def _with_parts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Adds name, appliance_code, number (in kWh), written, stated, earlier, later."""
+        codes, tidy = self.appliances.codes(rows["raw"], self._limits.name_characters)
+        raw = pl.col("raw")
+        rows = rows.with_columns(
+            appliance_code=raw.replace_strict(codes, default=None, return_dtype=pl.UInt32),
+            name=raw.replace_strict(tidy, default=None, return_dtype=pl.String),
+        ).with_row_index("order")
+        rows = numbers.with_numbers(rows, self._form.numbers)
+        # Adding zero makes -0.0 plain 0.0.
+        rows = rows.with_columns(number=pl.col("number") / pl.col("factor") + 0.0)
+        several = any(column.minutes for column in self._file.layout.values)
+        return timestamps.with_instants(rows, self._form.timestamps, self._file.zone, minutes=several)
+
+    def _put_by(self, good: pl.DataFrame) -> None:
+        if good.is_empty():
+            return
+        self.repeated += good.height - good["later"].null_count()
+        stated = int(good["stated"].sum())
+        self.stated += stated
+        self.naive += good.height - stated
+        local = timestamps.to_local(pl.col("earlier"), self._file.rules.timezone)
+        month = local.dt.year().cast(pl.Int32) * 12 + local.dt.month() - 1
+        kept = good.select(
+            "line",
+            pl.col("appliance_code").alias("code"),
+            pl.col("earlier").alias("utc"),
+            "later",
+            "stated",
+            pl.col("number").alias("kwh"),
+            "estimated",
+            month.alias("month"),
+        )
+        put_by_month(self.candidates, kept.select(pl.col(name).cast(kind) for name, kind in CANDIDATE.items()))
+
+    def _set_apart(self, number: int, bad: pl.DataFrame) -> None:
+        bad = rules.with_codes(bad, self._limits, self._latest, self._file.header)
+        for code, count in bad.group_by("code").len().iter_rows():
+            self.codes[code] += count
+        for code, count in bad.group_by("appliance_code").len().iter_rows():
+            if code is not None:
+                self.rejected_by_appliance[code] += count
+        if self.first_rejected is None:
+            first = bad.sort("line").row(0, named=True)
+            cell = rules.CELLS.get(str(first["code"]))
+            found = str(first[cell] if cell else "" if self._file.layout.private else first["text"] or "")
+            shown = found if len(found) <= _SHOWN_CHARACTERS else found[:_SHOWN_CHARACTERS] + " …"
+            self.first_rejected = {"line": first["line"], "found": repr(shown), "reason": first["reason"]}
+        text = pl.concat_str("moment", "raw", "value", separator=",", ignore_nulls=True)
+        kept = bad.with_columns(text=text) if self._file.layout.private else bad
+        self.rejected.put(number, kept.sort("line").select(*REJECTED))

@@ -1,0 +1,151 @@
+"""What only all rows of a file together can tell: the repeated autumn hour, duplicates, contradictions."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from energy.intake.timestamps import to_local
+
+# Readings put by while a file is read: one row each. `month` is the local one, as year · 12 + month - 1. `utc` is the
+# earlier instant where two are possible, `later` the other one, null elsewhere; `stated`: the file itself names the
+# instant.
+CANDIDATE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "line": pl.Int64,
+    "code": pl.UInt32,
+    "utc": pl.Datetime("us"),
+    "later": pl.Datetime("us"),
+    "stated": pl.Boolean,
+    "kwh": pl.Float64,
+    "estimated": pl.Boolean,
+    "month": pl.Int32,
+}
+# Below this many instants, several values for each are contradictions rather than several meters of one name.
+SEVERAL_METERS_FROM_INSTANTS = 5
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`readings` (line, code, utc, kwh, estimated, month): one row per appliance and instant, sorted by code and utc.
+
+    `contradicting`: the rows that share appliance and instant with another value, same columns. `duplicates`: code and
+    number of rows that were there again.
+    """
+
+    readings: pl.DataFrame
+    contradicting: pl.DataFrame
+    duplicates: pl.DataFrame
+
+
+def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
+    """Whole days of candidates. Which of the two autumn hours a row is of is told by the day's other rows."""
+    rows = _with_fold(candidates, timezone).select("line", "code", "utc", "kwh", "estimated", "month")
+    rows = rows.sort("code", "utc", "estimated", "kwh")
+    same = (pl.col("code") == pl.col("code").shift()) & (pl.col("utc") == pl.col("utc").shift())
+    rows = rows.with_columns(same=same.fill_null(False))
+    none = pl.DataFrame(schema={"code": pl.UInt32, "len": pl.UInt32})
+    if not rows["same"].any():
+        rows = rows.drop("same")
+        return Settled(rows, rows.clear(), none)
+    rows = rows.with_columns(group=(~pl.col("same")).cum_sum()).drop("same")
+    shared = rows.filter(pl.len().over("group") > 1)
+    once = rows.filter(pl.len().over("group") == 1)
+    # Measured goes before estimated: where both are there, the estimate was replaced.
+    measured = shared.filter(pl.col("estimated") == pl.col("estimated").first().over("group"))
+    distinct = measured.unique(["group", "kwh"], keep="first", maintain_order=True)
+    contradicts = pl.len().over("group") > 1
+    contradicting = distinct.filter(contradicts)
+    kept = pl.concat([once, distinct.filter(~contradicts)])
+    dropped = shared.join(distinct.select("line", "group", "kwh"), on=["line", "group", "kwh"], how="anti")
+    return Settled(
+        kept.drop("group").sort("code", "utc"),
+        contradicting.drop("group"),
+        dropped.group_by("code").len(),
+    )
+
+
+def several_meters(contradicting: pl.DataFrame, settled_codes: set[int]) -> list[int]:
+    """Codes that are names of several meters: each of their instants has as many different values as any other.
+
+    `contradicting` holds all such rows of the file (code, utc), `settled_codes` whatever else has readings.
+    """
+    instants = contradicting.group_by("code", "utc").agg(values=pl.len())
+    names = instants.group_by("code").agg(least=pl.col("values").min(), most=pl.col("values").max(), instants=pl.len())
+    steady = (pl.col("least") == pl.col("most")) & (pl.col("instants") >= SEVERAL_METERS_FROM_INSTANTS)
+    return sorted(set(names.filter(steady)["code"]) - settled_codes)
+
+
+def summed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Several meters of one name as one reading per instant, in the order of their values so that no sum depends on
+    the order in the file.
+    """
+    return (
+        rows.sort("code", "utc", "kwh")
+        .group_by("code", "utc", maintain_order=True)
+        .agg(pl.col("line", "month").min(), pl.col("kwh"), pl.col("estimated").any())
+        .with_columns(pl.col("kwh").list.sum())
+        .select("line", "code", "utc", "kwh", "estimated", "month")
+    )
+
+
+def _with_fold(rows: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """The later instant for readings in the later one of the two autumn hours.
+
+    Of two different values for one appliance and time, the first is of the earlier hour, in the order of time: from the
+    end of the file where the appliance's rows of that day run backwards. Equal values are two readings only if the
+    appliance reported that hour twice; otherwise the row is there twice.
+    """
+    twice = pl.col("later").is_not_null()
+    if rows["later"].null_count() == rows.height:
+        return rows
+    day, time = ["code", "date"], ["code", "utc"]
+    dated = rows.filter(~pl.col("stated")).with_columns(date=to_local(pl.col("utc"), timezone).dt.date())
+    dates = dated.filter(twice)["date"].unique()
+    step = pl.col("utc").diff()
+    dated = (
+        dated.filter(pl.col("date").is_in(dates.implode()))
+        .select("line", "code", "utc", "kwh", "date", twice=twice)
+        .sort("line", maintain_order=True)
+        .with_columns(backwards=((step < dt.timedelta()).sum() > (step > dt.timedelta()).sum()).over(day))
+        .sort(pl.when("backwards").then(-pl.col("line")).otherwise("line"), maintain_order=True)
+    )
+    found = (
+        dated.filter("twice")
+        .join(_reported_twice(dated), on=day, how="left", maintain_order="left")
+        .with_columns(
+            values=pl.col("kwh").n_unique().over(time),
+            is_first_value=pl.col("kwh") == pl.col("kwh").first().over(time),
+            copy=pl.int_range(pl.len()).over(time),
+        )
+        .select(
+            "line",
+            "code",
+            "utc",
+            repeated=pl.when(pl.col("values") > 1)
+            .then(~pl.col("is_first_value"))
+            .otherwise(pl.col("reported_twice") & (pl.col("copy") > 0)),
+        )
+    )
+    return (
+        rows.join(found, on=["line", "code", "utc"], how="left", maintain_order="left")
+        .with_columns(utc=pl.when("repeated").then("later").otherwise("utc"))
+        .drop("repeated")
+    )
+
+
+def _reported_twice(rows: pl.DataFrame) -> pl.DataFrame:
+    """code, date, reported_twice: at least half of the times of the hour are there as both hours' readings would be.
+
+    That is with different values, or twice as often as the day's other times: in a file put together with itself, those
+    are there twice, too.
+    """
+    day = ["code", "date"]
+    times = rows.group_by(*day, "utc", "twice").agg(copies=pl.len().cast(pl.Int64), values=pl.col("kwh").n_unique())
+    usual = times.filter(~pl.col("twice")).group_by(day).agg(pl.col("copies").quantile(0.5, "lower").alias("usual"))
+    as_two = (pl.col("values") > 1) | (pl.col("copies") >= 2 * pl.col("usual").fill_null(1))
+    return (
+        times.filter("twice")
+        .join(usual, on=day, how="left")
+        .group_by(day)
+        .agg((2 * as_two.sum() >= pl.len()).alias("reported_twice"))
+    )
