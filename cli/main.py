@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 import energy
+from cli.check import check
 from cli.generate import generate
+from cli.problems import problems
 from cli.query import SqlCommand, query
 from cli.run import run
 
@@ -20,8 +22,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command(rich_help_panel=READINGS)(generate)
+app.command(rich_help_panel=READINGS)(check)
 app.command(rich_help_panel=READINGS)(run)
 app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
+app.command(rich_help_panel=RESULTS)(problems)
 
 
 def _version(wanted: bool) -> None:

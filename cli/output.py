@@ -108,9 +108,9 @@ def to_json(answer: Answer) -> str:
 
 
 def write_text(text: str) -> None:
-    """To stdout as UTF-8, whatever the terminal's locale."""
+    """To stdout as UTF-8, whatever the terminal's locale; what no UTF-8 can be, as in some file names, is escaped."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()
 
 
