@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check fuzz bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -46,8 +46,12 @@ check: setup  ## format, lint, types, fast tests: about a minute
 	@sam validate --lint
 	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
-bench: setup  ## compare with the peers
-	@python benchmarks/bench.py
+FUZZ ?= 2000
+fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect
+	@python -m tests.fuzz --files $(FUZZ) --seed $(or $(SEED),1)
+
+bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
+	@python benchmarks/bench.py $(BENCH)
 
 clean:  ## remove what was built (keeps your lake)
 	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache

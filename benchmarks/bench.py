@@ -1,105 +1,148 @@
-"""How long an upload takes to be judged and written, beside reading the same file and checking nothing.
+"""How long an upload takes to be judged and written by month, beside pandas and DuckDB at the same work.
 
-Every contestant reads the same file, in turn, several times; the table has medians. Ratios are to polars' plain read.
+Every run is a fresh process, so that its memory and imports are its own; contestants take turns, and the table has
+medians. Time is that of the work without imports, CPU that of all threads. All must accept the same rows.
 """
 
 import argparse
-import datetime as dt
+import json
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "core")]
+sys.path.insert(0, str(ROOT))
 
-from cli import synthetic  # noqa: E402
-from energy import parquet  # noqa: E402
-from energy.judging import judge  # noqa: E402
+from benchmarks import readings_file  # noqa: E402
+from benchmarks.contestants import CONTESTANTS  # noqa: E402
 
-# Past any reading of the files, so that none counts as lying in the future.
-UPLOADED_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-FIRST_DAY = dt.date(1995, 1, 1)
-READINGS_A_DAY = 24 * len(synthetic.BASE_KWH)
+OURS = "validation"
+FUNCTION_MEGABYTES = 3008
+# Few repetitions of what takes long.
+REPETITIONS = {100_000: 5, 1_000_000: 5, 10_000_000: 3}
 
+# What is aimed at: the other's figure over ours, at 10⁷ rows and more.
+AIMS = (
+    ("pandas", "wall", 5.0, "pandas takes at least 5 times as long"),
+    ("pandas", "cpu", 3.0, "pandas takes at least 3 times the CPU"),
+    ("DuckDB", "cpu", 1.5, "DuckDB takes at least 1.5 times the CPU"),
+    ("bare parse", "cpu", 1 / 8, "at most 8 times the CPU of parsing the columns and nothing else"),
+)
+MOST_MEGABYTES = 700
 
-def validated(path: Path) -> int:
-    """Every row judged, accepted ones as Parquet by month: what "Validate upload" does between its calls of S3."""
-    accepted = judge(path, "UTC", UPLOADED_AT, max_rejected_share=0.5).accepted
-    months = accepted.with_columns(month=pl.col("timestamp").dt.strftime("%Y-%m"))
-    for month in months.partition_by("month", include_key=False):
-        parquet.to_bytes(month)
-    return accepted.height
-
-
-def read_by_polars(path: Path) -> int:
-    return pl.scan_csv(path, try_parse_dates=True).collect().height
+Figures = dict[str, float]
 
 
-def read_by_pandas(path: Path) -> int:
-    return len(pd.read_csv(path, parse_dates=["timestamp"]))
+def one_run(name: str, path: Path, folder: Path) -> tuple[dict[str, int], Figures]:
+    """Rows and figures of one contestant in a process of its own."""
+    output = folder / "output"
+    output.mkdir()
+    command = [sys.executable, str(ROOT / "benchmarks" / "contestants.py"), name, str(path), str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    shutil.rmtree(output)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr}")
+    told = json.loads(done.stdout)
+    return told.pop("rows"), told
 
 
-CONTESTANTS: dict[str, Callable[[Path], int]] = {
-    "validate and write": validated,
-    "polars, read only": read_by_polars,
-    "pandas, read only": read_by_pandas,
-}
+def measured(rows: int, repetitions: int, names: list[str], console: Console) -> tuple[int, dict[str, Figures]]:
+    """Rows in the file, and each contestant's medians."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        path = folder / "readings.csv"
+        expected = readings_file.write(path, rows)
+        console.print(f"{expected['read']:,} rows, {path.stat().st_size / 1e6:,.0f} MB: {expected}")
+        runs: dict[str, list[Figures]] = {name: [] for name in names}
+        for number in range(repetitions):
+            # Whoever comes first finds the file cold: they take turns.
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                found, figures = one_run(name, path, folder)
+                if any(found[count] != expected[count] for count in found):
+                    raise SystemExit(f"{name} found {found}, not {expected}")
+                runs[name].append(figures)
+                console.print(f"  {name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in figures.items()))
+        return expected["read"], {
+            name: {key: statistics.median(run[key] for run in found) for key in found[0]}
+            for name, found in runs.items()
+        }
 
 
-def seconds(contestant: Callable[[Path], int], path: Path, rows: int) -> float:
-    started = time.perf_counter()
-    found = contestant(path)
-    elapsed = time.perf_counter() - started
-    if found != rows:
-        raise SystemExit(f"{contestant.__name__} found {found:,} of {rows:,} rows")
-    return elapsed
+def comparison(results: dict[int, dict[str, Figures]]) -> Table:
+    measures = ("Wall s", "CPU s", "Peak MB", "Imports, CPU s", "Rows a second")
+    table = Table("Rows", "Who", *measures, *("Wall", "CPU", "Peak"), caption="The last three: times ours.")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for rows, medians in results.items():
+        for name, found in medians.items():
+            ratios = [f"{found[key] / medians[OURS][key]:.2f}" for key in ("wall", "cpu", "peak")]
+            figures = [
+                f"{found['wall']:.2f}",
+                f"{found['cpu']:.2f}",
+                f"{found['peak']:,.0f}",
+                f"{found['imports']:.2f}",
+            ]
+            table.add_row(f"{rows:,}", name, *figures, f"{rows / found['wall']:,.0f}", *ratios)
+        table.add_section()
+    return table
 
 
-def measured(rows: int, repetitions: int) -> tuple[int, dict[str, float]]:
-    """The number of rows, rounded up to whole days, and each contestant's median."""
-    days = -(-rows // READINGS_A_DAY)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "readings.csv"
-        frame = synthetic.readings(FIRST_DAY, days, seed=42, noise=0.1)
-        path.write_bytes(synthetic.to_csv(frame.drop("is_anomaly")))
-        times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
-        # The first round warms caches and imports up, and does not count.
-        for round_number in range(repetitions + 1):
-            for name, contestant in CONTESTANTS.items():
-                elapsed = seconds(contestant, path, frame.height)
-                if round_number:
-                    times[name].append(elapsed)
-    return frame.height, {name: statistics.median(found) for name, found in times.items()}
+def aims(medians: dict[str, Figures]) -> Table:
+    table = Table("Aim", "Found", "Met")
+    for name, key, least, meaning in AIMS:
+        if name not in medians:
+            continue
+        ratio = medians[name][key] / medians[OURS][key]
+        table.add_row(
+            meaning, f"{ratio:.2f}" if ratio >= 1 else f"1/{1 / ratio:.1f}", "yes" if ratio >= least else "no"
+        )
+    peak = medians[OURS]["peak"]
+    table.add_row(f"at most {MOST_MEGABYTES} MB", f"{peak:,.0f} MB", "yes" if peak <= MOST_MEGABYTES else "no")
+    return table
+
+
+def memory(rows: int, console: Console) -> bool:
+    """Tells the most memory that validation alone holds at once, and whether a function has as much."""
+    read, medians = measured(rows, 1, [OURS], console)
+    found = medians[OURS]
+    fits = found["peak"] < FUNCTION_MEGABYTES
+    console.print(
+        f"{read:,} rows: at most {found['peak']:,.0f} MB of the {FUNCTION_MEGABYTES:,} MB that a function has; "
+        f"{found['wall']:.1f} s, {found['cpu']:.1f} s of CPU. It {'fits' if fits else 'does not fit'}."
+    )
+    return fits
 
 
 def main() -> None:
+    """Exits with 1 if the memory is not enough."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--output", type=Path, help="also write the table to this file")
+    parser.add_argument("--rows", type=int, nargs="+", default=list(REPETITIONS))
+    parser.add_argument("--repetitions", type=int, help="of each contestant; by default fewer of large files")
+    parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
+    parser.add_argument("--memory", type=int, metavar="ROWS", help="only tell the memory of validating so many rows")
+    parser.add_argument("--output", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
+    console = Console(width=120)
+    if arguments.memory:
+        sys.exit(not memory(arguments.memory, console))
 
-    table = Table("Rows", "What", "Median s", "Rows a second", "Ratio")
-    for column in table.columns[2:]:
-        column.justify = "right"
+    names = [OURS, *(name for name in arguments.only if name != OURS)]
+    results = {}
     for wanted in arguments.rows:
-        rows, medians = measured(wanted, arguments.repetitions)
-        for name, median in medians.items():
-            ratio = median / medians["polars, read only"]
-            table.add_row(f"{rows:,}", name, f"{median:.3f}", f"{rows / median:,.0f}", f"{ratio:.1f}")
-        table.add_section()
-    Console().print(table)
+        repetitions = arguments.repetitions or REPETITIONS.get(wanted, 3 if wanted > 1_000_000 else 5)
+        rows, medians = measured(wanted, repetitions, names, console)
+        results[rows] = medians
+    tables = [comparison(results), aims(results[max(results)])]
+    console.print(*tables)
     if arguments.output:
         with arguments.output.open("w") as file:
-            Console(file=file, width=100).print(table)
+            Console(file=file, width=120).print(*tables)
 
 
 if __name__ == "__main__":

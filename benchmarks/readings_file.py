@@ -1,0 +1,57 @@
+"""A large file of readings, made up: minute by minute, several appliances, a few rows that are bad or there twice."""
+
+import datetime as dt
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+APPLIANCES = ("AC", "Dishwasher", "Freezer", "Heater", "Lights", "Oven", "Refrigerator", "Washing Machine")
+# At eight appliances a minute 3·10⁷ rows end in 2022: nothing lies in the future.
+FIRST = dt.datetime(2015, 1, 1)
+# One row in so many is bad, or repeats the one before it.
+BAD_EVERY, REPEATED_EVERY = 1_000, 500
+PIECE_MINUTES = 1 << 17
+
+
+def write(path: Path, rows: int, seed: int = 42) -> dict[str, int]:
+    """Writes at least `rows` rows (whole minutes); how many are in the file, and what has to become of them."""
+    minutes = -(-rows // len(APPLIANCES))
+    random = np.random.default_rng(seed)
+    counts = {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}
+    with path.open("wb") as file:
+        file.write(b"timestamp,appliance,kwh\n")
+        for start in range(0, minutes, PIECE_MINUTES):
+            _write_piece(file, start, min(PIECE_MINUTES, minutes - start), random, counts)
+    return counts
+
+
+def _write_piece(file: BinaryIO, start: int, minutes: int, random: np.random.Generator, counts: dict[str, int]) -> None:
+    first = np.datetime64(FIRST, "ms") + start * np.timedelta64(1, "m")
+    rows = minutes * len(APPLIANCES)
+    frame = pl.DataFrame(
+        {
+            "timestamp": np.repeat(first + np.arange(minutes) * np.timedelta64(1, "m"), len(APPLIANCES)),
+            "appliance": pl.Series(APPLIANCES * minutes),
+            "kwh": random.uniform(0.0001, 0.05, rows).round(4),
+        }
+    ).with_row_index("row")
+    number = pl.col("row") % BAD_EVERY
+    written = frame.select(
+        pl.when(number == 1)
+        .then(pl.lit("2024-02-30 10:00:00"))
+        .otherwise(pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%M:%S"))
+        .alias("timestamp"),
+        pl.when(number == 3).then(pl.lit("")).otherwise("appliance").alias("appliance"),
+        pl.when(number == 5).then(pl.lit("-1")).otherwise(pl.col("kwh").cast(pl.String)).alias("kwh"),
+        # Of good rows alone: a bad row that is there twice is bad twice.
+        copies=pl.when(pl.col("row") % REPEATED_EVERY == 0).then(2).otherwise(1),
+    )
+    repeated = written["copies"].sum() - rows
+    bad = frame.select(number.is_in([1, 3, 5]).sum()).item()
+    written.select(pl.exclude("copies").repeat_by("copies").explode()).write_csv(file, include_header=False)
+    counts["read"] += rows + repeated
+    counts["accepted"] += rows - bad
+    counts["rejected"] += bad
+    counts["duplicates"] += repeated
