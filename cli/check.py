@@ -28,6 +28,12 @@ DEFAULT_TIMEZONE = "UTC"
 REJECTED_SHARE = 0.5
 
 _SHOWN_ROWS = 5
+# A field may have a million characters; no line of a terminal has.
+_SHOWN_CHARACTERS = 500
+# From here on there is room for the reason beside each row.
+_WIDE = 140
+# Space and border.
+_AROUND_A_CELL = 3
 # Below this a file is judged before a spinner could be seen.
 _LARGE_BYTES = 4 << 20
 _SAYS = {
@@ -111,11 +117,11 @@ def _config(path: Path) -> "SiteConfig":
     if why := _why_unreadable(path):
         fail(why, code=2)
     try:
-        return site_config.parse(path.read_text("utf-8-sig"))
+        return site_config.parse(path.read_text("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         fail(f"{path} is not UTF-8: byte {error.start}. Save it as UTF-8.", code=2)
     except SiteConfigInvalid as error:
-        fail(f"{path}: {error.problem}", code=2)
+        fail(str(error), code=2)
 
 
 @contextlib.contextmanager
@@ -214,8 +220,8 @@ def _print_judged(judged: "Judged", console: "Console") -> None:
     parts += [f"{rows.rejected:,} rejected"] if rows.rejected else []
     parts += [f"{rows.duplicates:,} repeated, counted once"] if rows.duplicates else []
     console.print(Text(f"  {parts[0]}: {', '.join(parts[1:])}"), soft_wrap=True)
-    read_as = ", ".join(f"{topic} {words}" for topic, words in judged.quality.read_as.items())
-    console.print(Text(f"  Read as: {safe(read_as)}", style="dim"), soft_wrap=True)
+    read_as = "; ".join(f"{topic}: {words}" for topic, words in judged.quality.read_as.items())
+    console.print(Text(f"  Read as {safe(read_as)}", style="dim"), soft_wrap=True)
     if not judged.refusal:
         for code, sentence in judged.warnings.items():
             _print_sentence(console, code, sentence, "yellow")
@@ -248,34 +254,39 @@ def print_codes(codes: dict[str, int], console: "Console") -> None:
 
     from energy.intake.rules import REASONS
 
-    table = _table("rejected for", "rows", "because")
+    table = _table("code", "rows", "because")
     for code, count in sorted(codes.items(), key=lambda found: (-found[1], found[0])):
-        table.add_row(Text(code, style="bold"), f"{count:,}", Text(REASONS.get(code, "")))
+        table.add_row(Text(code, style="bold"), Text(f"{count:,}", justify="right"), Text(REASONS.get(code, "")))
     console.print(table)
 
 
 def print_rows(rows: list[tuple[int, str, str, str]], rejected: int, console: "Console") -> None:
-    """line, code, reason, text of rows, each on one line of the terminal."""
+    """line, code and text of rows, each on one line; with the reason of each where the terminal is wide."""
     from rich.text import Text
 
-    table = _table("line", "code", "text")
-    table.columns[0].justify, table.columns[1].justify = "right", "left"
-    for line, code, _, text in rows:
-        # A field may have a million characters; no terminal has.
-        table.add_row(f"{line:,}", Text(code, style="bold"), Text(safe((text or "")[:500])))
+    with_reason = console.width >= _WIDE
+    table = _table("line", "code", *(["reason"] if with_reason else []), "text")
+    for line, code, reason, text in rows:
+        cells = [Text(f"{line:,}", justify="right"), Text(code, style="bold"), Text(safe(reason))]
+        table.add_row(*cells[: 3 if with_reason else 2], Text(safe((text or "")[:_SHOWN_CHARACTERS])))
+    # Only the text gives way where there is no room; rich would cut line numbers and codes, too.
+    widths = [max(len("line"), *(len(f"{line:,}") for line, *_ in rows)), max(len(code) for _, code, *_ in rows)]
+    widths += [console.width // 3] if with_reason else []
+    for column, width in zip(table.columns, widths, strict=False):
+        column.width = width
+    table.columns[-1].max_width = max(1, console.width - sum(widths) - _AROUND_A_CELL * len(table.columns))
     console.print(table)
     if rejected > len(rows):
         console.print(Text(f"  … and {rejected - len(rows):,} more.", style="dim"))
 
 
-def _table(first: str, number: str, last: str) -> "Table":
+def _table(*columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=True)
-    table.add_column(first, no_wrap=True)
-    table.add_column(number, justify="right", no_wrap=True)
-    table.add_column(last, no_wrap=last == "text", overflow="ellipsis")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for name in columns:
+        table.add_column(name, no_wrap=name not in {"because", "reason"}, overflow="ellipsis")
     return table
 
 

@@ -139,11 +139,11 @@ def _show_one(each: Problems, console: "Console") -> None:
         console.print(Text(f"  {safe(str(sentence))}", style=colour), soft_wrap=True)
     if each.rejected_csv:
         rows, codes = _rejected(each.rejected_csv)
-        print_codes(codes, console)
-        print_rows(rows, sum(codes.values()), console)
-        console.print(Text(f"  All of them: {each.rejected_csv}"), soft_wrap=True)
-    elif each.refused:
-        console.print(Text("  Correct the file and upload it again under the same name."), soft_wrap=True)
+        if rows:
+            print_codes(codes, console)
+            print_rows(rows, sum(codes.values()), console)
+            console.print(Text(f"  All of them: {each.rejected_csv}"), soft_wrap=True)
+    console.print(Text("  Correct the file and upload it again under the same name."), soft_wrap=True)
     console.print()
 
 
