@@ -6,10 +6,11 @@ import json
 import polars as pl
 import pytest
 
-from energy import lake, parquet, settings, store
+from energy import __version__, lake, parquet, settings, store
 from energy.contracts import RowCounts, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.manifest import Manifest, ManifestUpload
+from energy.site_config import Rules
 
 BUCKET = "lake"
 HEADER = "timestamp,appliance,kwh\n"
@@ -49,16 +50,17 @@ def test_good_rows_are_written_by_month_and_nothing_else_is(lake_on_moto, upload
     event = upload(GOOD + "2024-04-01 10:00,oven,7\n2024-04-01 10:00,fridge,8\n")
     answer = validate(event)
     run, site = answer["run_id"], "house"
-    assert run == lake.run_id(BUCKET, "raw/house/a.csv", event["object"]["version-id"], settings.settings().recipe)
+    recipe = lake.recipe(__version__, Rules().canonical())
+    assert run == lake.run_id(BUCKET, "raw/house/a.csv", event["object"]["version-id"], recipe)
     assert answer["rows"] == {"read": 22, "accepted": 22, "rejected": 0, "duplicates": 0}
     assert (answer["site"], answer["months"], answer["already_published"]) == (site, ["2024-03", "2024-04"], False)
     expected = [
         lake.upload_readings_key(site, lake.upload_id("raw/house/a.csv"), run, month)
         for month in ("2024-03", "2024-04")
     ]
-    assert written(lake_on_moto) == expected
+    assert written(lake_on_moto) == [*expected, answer["quality_key"]]
     april = parquet.from_bytes(store.read(expected[1]))
-    assert april.columns == ["timestamp", "timestamp_utc", "appliance", "kwh"]
+    assert april.columns == ["timestamp", "timestamp_utc", "appliance", "kwh", "estimated"]
     assert list(april.select("appliance", "kwh").iter_rows()) == [("fridge", 8.0), ("oven", 7.0)]
 
 
@@ -85,7 +87,7 @@ def test_a_refused_file_leaves_its_reason_and_no_reading(lake_on_moto, upload, v
         validate(upload("time,appliance,kwh\n1,2,3\n"))
     (problems,) = written(lake_on_moto)
     document = json.loads(store.read(problems))
-    assert (document["verdict"], document["codes"], document["rows"]) == ("rejected", {"MISSING_COLUMN": 1}, None)
+    assert (document["verdict"], document["codes"], document["rows"]) == ("reject", {"MISSING_COLUMN": 1}, None)
     assert document["messages"][0].startswith("MISSING_COLUMN: The header in line 1 lacks timestamp;")
 
 

@@ -5,39 +5,52 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from energy import lake, parquet, quarantine, store
+from energy import __version__, lake, parquet, quarantine, site_config, store
 from energy.contracts import EventObject, RowCounts, Upload, ValidateInput, ValidateOutput
-from energy.errors import InputRejected, ObjectMissing
-from energy.judging import Judged, judge
+from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
+from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
 from energy.settings import settings
+from energy.site_config import Rules, SiteConfig
 
-MAX_WARNINGS = 20
+# States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
+MAX_SENTENCES = 20
+MAX_SENTENCE_CHARACTERS = 800
 NO_ROWS = RowCounts(read=0, accepted=0, rejected=0, duplicates=0)
 
 
 def validate(request: ValidateInput) -> ValidateOutput:
     """Good rows to the lake, bad rows to quarantine. Does nothing where this version, or a newer one, is published.
 
-    InputRejected, with the reasons in quarantine, if the file is not usable; ObjectMissing if that version is gone.
+    InputRejected, with the reasons in quarantine, if the file is not usable; ObjectMissing if that version is gone;
+    SiteConfigInvalid if the site's configuration cannot be used.
     """
-    upload = _upload(request)
+    key, metadata = _head(request.object)
+    rules = _rules(lake.site_of_key(key))
+    upload = _upload(request, key, metadata, rules)
     if _is_published(upload):
-        return _output(upload, already_published=True)
-    judged = _judged(upload)
-    if judged.rows.rejected:
-        _set_apart(upload, judged)
-    if judged.refusal:
-        raise judged.refusal
-    months = _write_months(upload, judged.accepted)
-    return _output(upload, judged.rows, months, _sentences(judged.warnings))
+        return _published_already(upload)
+    with tempfile.TemporaryDirectory() as folder:
+        return _validated(upload, rules, Path(folder))
 
 
-def _upload(request: ValidateInput) -> Upload:
+def _rules(site: str) -> Rules:
+    """The site's configuration, where it has one, over the stack's parameters."""
+    key = lake.site_config_key(site)
+    found = store.read_with_etag(key)
+    config = site_config.parse(_text(found[0], key), key) if found else SiteConfig()
+    return site_config.rules(config, settings().site_timezone, settings().max_rejected_share)
+
+
+def _text(content: bytes, source: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SiteConfigInvalid(source, f"it is not UTF-8 from byte {error.start} on. Save it as UTF-8.") from error
+
+
+def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: Rules) -> Upload:
     found = request.object
-    key, metadata = _head(found)
     return Upload(
         bucket=request.bucket.name,
         key=key,
@@ -47,7 +60,7 @@ def _upload(request: ValidateInput) -> Upload:
         sequencer=found.sequencer,
         size=metadata["ContentLength"],
         last_modified=metadata["LastModified"],
-        recipe=settings().recipe,
+        recipe=lake.recipe(__version__, rules.canonical()),
     )
 
 
@@ -70,29 +83,48 @@ def _is_published(upload: Upload) -> bool:
     return published is not None and Manifest.model_validate_json(published[0]).supersedes(upload)
 
 
-def _judged(upload: Upload) -> Judged:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload"
-        store.download(upload.key, path, version_id=upload.version_id, etag=upload.etag)
-        try:
-            return judge(
-                path, settings().site_timezone, upload.last_modified, settings().max_rejected_share, name=upload.key
-            )
-        except InputRejected as refusal:
-            problems = quarantine.problems_json(upload, "rejected", {refusal.code: 1}, [str(refusal)])
-            _quarantine(upload, "problems.json", problems, "application/json")
-            raise
-
-
-def _set_apart(upload: Upload, judged: Judged) -> None:
-    codes = quarantine.counts_by_code(judged.rejected)
-    messages = _sentences(judged.warnings)
-    verdict = "partial"
+def _validated(upload: Upload, rules: Rules, folder: Path) -> ValidateOutput:
+    path = folder / "upload"
+    store.download(upload.key, path, version_id=upload.version_id, etag=upload.etag)
+    try:
+        judged = judge(path, rules, upload.last_modified, folder, name=upload.key)
+    except InputRejected as refusal:
+        problems = quarantine.problems_json(upload, "reject", {refusal.code: 1}, [str(refusal)])
+        _quarantine(upload, "problems.json", problems, "application/json")
+        raise
+    if judged.rows.rejected:
+        _set_apart(upload, judged, folder)
     if judged.refusal:
-        verdict, codes = "rejected", quarantine.refusal_codes(judged.refusal, codes)
+        raise judged.refusal
+    for month in judged.months:
+        key = lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)
+        store.put_once(key, parquet.to_bytes(judged.month(month)))
+    quality_key = lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id)
+    store.put_once(quality_key, judged.quality.model_dump_json(indent=1).encode(), "application/json")
+    return ValidateOutput(
+        upload=upload,
+        site=upload.site,
+        run_id=upload.run_id,
+        already_published=False,
+        timezone=rules.timezone,
+        quality_key=quality_key,
+        rows=judged.rows,
+        months=judged.months,
+        warnings=_sentences(judged),
+    )
+
+
+def _set_apart(upload: Upload, judged: Judged, folder: Path) -> None:
+    path = folder / "rejected.csv"
+    quarantine.write_rejected(path, judged.rejected())
+    store.put_file_once(
+        lake.quarantine_key(upload.site, upload.run_id, "rejected.csv"), path, "text/csv; charset=utf-8"
+    )
+    codes, messages = judged.codes, _sentences(judged)
+    if judged.refusal:
+        codes = {**codes, judged.refusal.code: 1}
         messages = [str(judged.refusal), *messages]
-    _quarantine(upload, "rejected.csv", quarantine.rejected_csv(judged.rejected), "text/csv; charset=utf-8")
-    problems = quarantine.problems_json(upload, verdict, codes, messages, judged.rows)
+    problems = quarantine.problems_json(upload, judged.verdict, codes, messages, judged.rows)
     _quarantine(upload, "problems.json", problems, "application/json")
 
 
@@ -100,34 +132,18 @@ def _quarantine(upload: Upload, name: str, content: bytes, content_type: str) ->
     store.put_once(lake.quarantine_key(upload.site, upload.run_id, name), content, content_type)
 
 
-def _write_months(upload: Upload, accepted: pl.DataFrame) -> list[str]:
-    by_month = accepted.with_columns(month=pl.col("timestamp").dt.strftime("%Y-%m")).partition_by(
-        "month", as_dict=True, include_key=False, maintain_order=True
-    )
-    months = sorted(str(month) for (month,) in by_month)
-    for month in months:
-        key = lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)
-        store.put_once(key, parquet.to_bytes(by_month[(month,)]))
-    return months
+def _sentences(judged: Judged) -> list[str]:
+    """What has to be said, what may be wrong first."""
+    said = [f"{code}: {sentence}" for code, sentence in (*judged.warnings.items(), *judged.notes.items())]
+    return [sentence[:MAX_SENTENCE_CHARACTERS] for sentence in said[:MAX_SENTENCES]]
 
 
-def _sentences(warnings: dict[str, str]) -> list[str]:
-    return [f"{code}: {sentence}" for code, sentence in warnings.items()][:MAX_WARNINGS]
-
-
-def _output(
-    upload: Upload,
-    rows: RowCounts = NO_ROWS,
-    months: list[str] | None = None,
-    warnings: list[str] | None = None,
-    already_published: bool = False,
-) -> ValidateOutput:
+def _published_already(upload: Upload) -> ValidateOutput:
     return ValidateOutput(
         upload=upload,
         site=upload.site,
         run_id=upload.run_id,
-        already_published=already_published,
-        rows=rows,
-        months=months or [],
-        warnings=warnings or [],
+        already_published=True,
+        rows=NO_ROWS,
+        months=[],
     )

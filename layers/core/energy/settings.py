@@ -5,7 +5,7 @@ import os
 
 from pydantic import BaseModel, Field, field_validator
 
-from energy import __version__, lake
+from energy.site_config import known_timezone
 
 
 class Settings(BaseModel):
@@ -16,21 +16,13 @@ class Settings(BaseModel):
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
 
-    @property
-    def recipe(self) -> str:
-        """What, besides the uploads, decides the bytes of the results; part of every write-once name."""
-        return lake.recipe(__version__, self.site_timezone, repr(self.max_rejected_share))
-
     @field_validator("site_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        import zoneinfo
-
         try:
-            zoneinfo.ZoneInfo(name)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"SITE_TIMEZONE {name!r} is not an IANA time zone such as Europe/Berlin") from error
-        return name
+            return known_timezone(name)
+        except ValueError as error:
+            raise ValueError(f"SITE_TIMEZONE {error}") from error
 
 
 @functools.cache

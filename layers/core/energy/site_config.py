@@ -1,12 +1,27 @@
 """`config/<site>.yaml`: what a site's files do not say themselves, and what is to be done otherwise than by default."""
 
+import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
 
+MAX_BYTES = 64 << 10
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def known_timezone(name: str) -> str:
+    """`name` itself; ValueError unless it is an IANA time zone."""
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
+    return name
 
 
 class Section(BaseModel):
@@ -59,6 +74,11 @@ class SiteConfig(Section):
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
 
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return name if name is None else known_timezone(name)
+
 
 class Rules(BaseModel):
     """By what a file is judged: the site's zone and configuration, and the stack's limit of bad rows (0 to 1)."""
@@ -75,9 +95,77 @@ class Rules(BaseModel):
         return self.model_dump_json()
 
 
-def parse(text: str) -> SiteConfig:
-    """The configuration that a YAML text holds; SiteConfigInvalid names the key that is wrong, and what it may be."""
-    raise NotImplementedError(text)
+def parse(text: str, source: str = "config/<site>.yaml") -> SiteConfig:
+    """The configuration that a YAML text holds. SiteConfigInvalid names the key of `source` that is wrong, what it says
+    and what it may be.
+    """
+    import yaml
+
+    if len(text.encode()) > MAX_BYTES:
+        raise SiteConfigInvalid(source, f"it is larger than {MAX_BYTES:,} bytes; it only holds a few settings.")
+    try:
+        _refuse_repetition(yaml.compose(text, Loader=yaml.SafeLoader), source)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SiteConfigInvalid(source, f"it is no YAML: {_one_line(error)}") from error
+    if values is None:
+        return SiteConfig()
+    if not isinstance(values, dict):
+        raise SiteConfigInvalid(source, "it must hold settings by name, as timezone: Europe/Berlin.")
+    try:
+        config = SiteConfig.model_validate(values)
+    except ValidationError as error:
+        raise SiteConfigInvalid(source, " ".join(_sentence(one) for one in error.errors()[:3])) from error
+    return config
+
+
+def _refuse_repetition(node: Any, source: str) -> None:
+    """A key that is there twice, and references: the one is a mistake, the others only make files large."""
+    import yaml
+
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if found is None:
+            continue
+        if id(found) in seen:
+            raise SiteConfigInvalid(source, f"line {found.start_mark.line + 1} is referred to (&, *): write it out.")
+        seen.add(id(found))
+        if isinstance(found, yaml.MappingNode):
+            keys = [key.value for key, _ in found.value]
+            for key, _ in found.value:
+                if keys.count(key.value) > 1:
+                    line = key.start_mark.line + 1
+                    raise SiteConfigInvalid(source, f"{key.value} is there twice, last in line {line}. Keep one.")
+            waiting += [value for _, value in found.value]
+        elif isinstance(found, yaml.SequenceNode):
+            waiting += found.value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _sentence(error: Any) -> str:
+    """One of pydantic's findings in words."""
+    path = [str(part) for part in error["loc"] if not str(part).startswith(("constrained-", "tuple["))]
+    where = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}."
+        return f"{where} is no setting{hint}"
+    found = error.get("input")
+    return f"{where} is {found!r}: {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    model: type[BaseModel] = SiteConfig
+    sections: dict[str, type[BaseModel]] = {"readings": ReadingsConfig, "limits": Limits, "columns": Columns}
+    for part in path:
+        model = sections.get(part, model)
+    return list(model.model_fields)
 
 
 def rules(config: SiteConfig, stack_timezone: str, stack_rejected_share: float) -> Rules:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -133,13 +133,24 @@ def read_with_etag(key: str) -> tuple[bytes, str] | None:
 
 def put_once(key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
     """Writes an object that must not exist yet. The same bytes again are fine; others are NotDeterministic."""
-    digest = hashlib.sha256(content).hexdigest()
+    _put_once(key, content, hashlib.sha256(content).hexdigest(), content_type)
+
+
+def put_file_once(key: str, path: Path, content_type: str = "application/octet-stream") -> None:
+    """`put_once` with a file's bytes, which are not held in memory; at most 5 GB, as S3 takes in one piece."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        _put_once(key, file, digest, content_type)
+
+
+def _put_once(key: str, body: bytes | BinaryIO, digest: str, content_type: str) -> None:
     try:
         with transient(f"PutObject {key}"):
             client().put_object(
                 Bucket=settings().lake_bucket,
                 Key=key,
-                Body=content,
+                Body=body,
                 ContentType=content_type,
                 Metadata={"sha256": digest},
                 IfNoneMatch="*",

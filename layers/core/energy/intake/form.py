@@ -7,6 +7,7 @@ import polars as pl
 from energy.intake import numbers, timestamps
 from energy.intake.layout import Layout
 from energy.intake.numbers import NumberEvidence, NumberForm
+from energy.intake.rows import after_of
 from energy.intake.timestamps import TimestampEvidence, TimestampForm
 from energy.site_config import ReadingsConfig
 
@@ -34,6 +35,8 @@ class Evidence:
         whole = rows if rows["fields_ok"].all() else rows.filter("fields_ok")
         self._timestamps.add(whole["moment"].drop_nulls())
         self._numbers.add(whole["value"].drop_nulls(), only_if_marked=self._point_is_given)
+        if after_of(self._layout) is not None and self._config.decimal is None:
+            self._numbers.add_split(whole["value"], whole["after"])
 
     @property
     def _point_is_given(self) -> bool:

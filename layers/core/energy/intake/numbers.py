@@ -46,6 +46,7 @@ class NumberEvidence:
 
     counts: Counter[str]
     examples: dict[str, str]
+    split: int = 0
 
     @classmethod
     def none(cls) -> "NumberEvidence":
@@ -78,6 +79,13 @@ class NumberEvidence:
             self.counts[kind] += count
             self.examples.setdefault(kind, example)
 
+    def add_split(self, values: pl.Series, after: pl.Series) -> None:
+        """Takes into account that 1,5 without quotes is a 1, and a 5 in the next column; nothing in the row tells."""
+        both = (values.str.contains("^[0-9]+$") & after.str.contains("^[0-9]+$")).fill_null(False)
+        self.split += int(both.sum())
+        if both.any() and "split" not in self.examples:
+            self.examples["split"] = f"{values.filter(both)[0]},{after.filter(both)[0]}"
+
 
 def form_of(
     evidence: NumberEvidence, decimal: Literal[".", ","] | None, point_is_given: bool
@@ -95,6 +103,13 @@ def form_of(
             "BAD_NUMBER",
             f"Every value carries a unit, as in {evidence.examples['with_unit'][:40]!r}. Write plain numbers, and the "
             "unit into the header, as in kwh or wh.",
+        )
+    if 2 * evidence.split > readable and not counts["decimal_point"] and not counts["point_or_group"]:
+        raise InputRejected(
+            "AMBIGUOUS_NUMBER",
+            f"{evidence.examples['split'][:40]!r} may be one number with a decimal comma or the cells of two columns, and "
+            "no reading in the file has a decimal point. Write readings with one, as 1.5 or 1.0, or leave the column after "
+            'them out; or say decimal: "." under readings in config/<site>.yaml.',
         )
     form = _form(evidence, decimal, point_is_given)
     warnings = {}

@@ -127,7 +127,7 @@ def _count(found: _Settled, readings: pl.DataFrame) -> None:
 def _take_apart(found: _Settled, doubtful: Spool[int]) -> None:
     """Several meters of one name are added up; other contradictions are set apart."""
     every = pl.concat([doubtful.whole(month) for month in doubtful.keys()])  # noqa: SIM118
-    found.several = settling.several_meters(every.select("code", "utc"), set(found.accepted))
+    found.several = settling.several_meters(every.select("code", "utc", "kwh"), set(found.accepted))
     is_several = pl.col("code").is_in(found.several)
     _count(found, every.filter(is_several))
     for month in doubtful.keys():  # noqa: SIM118

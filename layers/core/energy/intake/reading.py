@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,12 @@ def put_by_month(spool: Spool[int], rows: pl.DataFrame) -> None:
     """Puts rows by under their `month`."""
     for (month,), frame in rows.partition_by("month", as_dict=True, maintain_order=True).items():
         spool.put(int(month), frame)
+
+
+def _looked_up(column: str, values: Mapping[str, int | str], dtype: type[pl.DataType]) -> pl.Expr:
+    if not values:
+        return pl.lit(None, dtype=dtype)
+    return pl.col(column).replace_strict(values, default=None, return_dtype=dtype)
 
 
 class Appliances:
@@ -118,6 +124,8 @@ class Pass:
 
     def read(self, number: int, rows: pl.DataFrame, may_hold_controls: bool) -> None:
         """Judges the rows of a chunk."""
+        if rows.is_empty():
+            return
         rows = self._with_parts(rows)
         self.rows_read += rows.height
         good = rules.is_good(self._limits, self._latest)
@@ -131,10 +139,8 @@ class Pass:
     def _with_parts(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Adds name, appliance_code, number (in kWh), written, stated, earlier, later."""
         codes, tidy = self.appliances.codes(rows["raw"], self._limits.name_characters)
-        raw = pl.col("raw")
         rows = rows.with_columns(
-            appliance_code=raw.replace_strict(codes, default=None, return_dtype=pl.UInt32),
-            name=raw.replace_strict(tidy, default=None, return_dtype=pl.String),
+            appliance_code=_looked_up("raw", codes, pl.UInt32), name=_looked_up("raw", tidy, pl.String)
         ).with_row_index("order")
         rows = numbers.with_numbers(rows, self._form.numbers)
         # Adding zero makes -0.0 plain 0.0.

@@ -15,7 +15,8 @@ _SPREADSHEET_TEXT = r"""^(?:'|=")|"$"""
 @dataclass(frozen=True)
 class Rows:
     """`rows`: line, text, fields_ok, quotes_ok, longest, raw (the appliance as written), moment, value, estimated,
-    minutes, factor (units in a kWh), column (of the layout's values). `left_out`: records that hold no energy used.
+    minutes, factor (units in a kWh), column (of the layout's values), after (the cell that follows the value, where a
+    decimal comma could have made it). `left_out`: records that hold no energy used.
     """
 
     rows: pl.DataFrame
@@ -30,8 +31,18 @@ def cells_of(layout: Layout) -> Cells:
         *(position for position in (layout.appliance, layout.unit_column, layout.line_column) if position is not None),
         *(position for position, _ in (*layout.only, *layout.without)),
         *([layout.estimated[0]] if layout.estimated else []),
+        *([after] if (after := after_of(layout)) is not None else []),
     }
     return Cells(layout.delimiter, layout.columns, sorted(wanted), layout.ragged)
+
+
+def after_of(layout: Layout) -> int | None:
+    """The unused column after the readings where a decimal comma without quotes could have split a number in two."""
+    after = layout.values[0].position + 1
+    is_used = after in {*layout.timestamp, layout.appliance, layout.unit_column}
+    if layout.delimiter != "," or len(layout.values) > 1 or layout.decimal or after >= layout.columns or is_used:
+        return None
+    return after
 
 
 def rows_of(records: pl.DataFrame, layout: Layout, field_bytes: int) -> Rows:
@@ -104,6 +115,7 @@ def _of_column(records: pl.DataFrame, layout: Layout, number: int, column: Value
         pl.lit(column.minutes, dtype=pl.Int64).alias("minutes"),
         factor.alias("factor"),
         pl.lit(number, dtype=pl.Int32).alias("column"),
+        (_stripped(pl.col(name_of(after))) if (after := after_of(layout)) is not None else _NOTHING).alias("after"),
     )
 
 

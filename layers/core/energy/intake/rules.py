@@ -17,12 +17,12 @@ REASONS = {
     "RAGGED_ROW": "The row does not have as many fields as the header; is a delimiter in a field without quotes?",
     "MISSING_APPLIANCE": "The appliance has no name.",
     "BAD_TIMESTAMP": "The timestamp is not written as the file's other timestamps are, or there is no such date.",
-    "IMPLAUSIBLE_TIMESTAMP": "The timestamp is from before there were such meters.",
+    "IMPLAUSIBLE_TIMESTAMP": "The timestamp is from before the first year of which readings are taken (1990).",
     "NONEXISTENT_LOCAL_TIME": "Clocks skipped this hour in the time zone of the readings: there was no such time.",
     "FUTURE_TIMESTAMP": "The timestamp is later than a day after the upload.",
     "MISSING_VALUE": "The reading is empty.",
     "NON_FINITE": "The reading is not a finite number.",
-    "BAD_NUMBER": "The reading is not a number as the file's other readings are.",
+    "BAD_NUMBER": "The reading is not a number, or not written as the file's other readings are.",
     "NEGATIVE": "The reading is below zero; energy used in an interval cannot be.",
     "IMPLAUSIBLE": f"The reading is beyond any meter: more than {MAX_READING_KWH:,.0f} kWh.",
     "CONFLICTING_READING": "The file has another value for the same appliance and time; none of them is used.",
@@ -131,13 +131,5 @@ def _reason(limits: Limits) -> pl.Expr:
         )
         .when((code == "BAD_TIMESTAMP") & pl.col("moment").str.contains(_DATE_ONLY))
         .then(pl.lit("The timestamp is only a date, though others have a time; write it as 2024-05-01 00:00."))
-        .when(code == "IMPLAUSIBLE_TIMESTAMP")
-        .then(pl.lit(f"The timestamp is before {limits.first_year}."))
-        .when(code == "BAD_NUMBER")
-        .then(
-            pl.when(pl.col("value").str.contains("[A-Za-z]"))
-            .then(pl.lit("The reading is not a number; write it plainly, without a unit."))
-            .otherwise(pl.lit(REASONS["BAD_NUMBER"]))
-        )
         .otherwise(code.replace_strict(REASONS, default=None, return_dtype=pl.String))
     )

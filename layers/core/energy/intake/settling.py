@@ -52,11 +52,12 @@ def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
     once = rows.filter(pl.len().over("group") == 1)
     # Measured goes before estimated: where both are there, the estimate was replaced.
     measured = shared.filter(pl.col("estimated") == pl.col("estimated").first().over("group"))
-    distinct = measured.unique(["group", "kwh"], keep="first", maintain_order=True)
-    contradicts = pl.len().over("group") > 1
-    contradicting = distinct.filter(contradicts)
-    kept = pl.concat([once, distinct.filter(~contradicts)])
-    dropped = shared.join(distinct.select("line", "group", "kwh"), on=["line", "group", "kwh"], how="anti")
+    contradicts = pl.col("kwh").n_unique().over("group") > 1
+    contradicting = measured.filter(contradicts)
+    agreeing = measured.filter(~contradicts).unique("group", keep="first", maintain_order=True)
+    kept = pl.concat([once, agreeing])
+    counted = pl.concat([agreeing, contradicting]).select("line", "group")
+    dropped = shared.join(counted, on=["line", "group"], how="anti")
     return Settled(
         kept.drop("group").sort("code", "utc"),
         contradicting.drop("group"),
@@ -67,11 +68,18 @@ def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
 def several_meters(contradicting: pl.DataFrame, settled_codes: set[int]) -> list[int]:
     """Codes that are names of several meters: each of their instants has as many different values as any other.
 
-    `contradicting` holds all such rows of the file (code, utc), `settled_codes` whatever else has readings.
+    `contradicting` holds all such rows of the file (code, utc, kwh), `settled_codes` whatever else has readings.
     """
-    instants = contradicting.group_by("code", "utc").agg(values=pl.len())
-    names = instants.group_by("code").agg(least=pl.col("values").min(), most=pl.col("values").max(), instants=pl.len())
-    steady = (pl.col("least") == pl.col("most")) & (pl.col("instants") >= SEVERAL_METERS_FROM_INSTANTS)
+    instants = contradicting.group_by("code", "utc").agg(values=pl.col("kwh").n_unique(), rows=pl.len())
+    names = instants.group_by("code").agg(
+        least=pl.col("values").min(),
+        most=pl.col("values").max(),
+        distinct=(pl.col("values") == pl.col("rows")).all(),
+        instants=pl.len(),
+    )
+    steady = (
+        pl.col("distinct") & (pl.col("least") == pl.col("most")) & (pl.col("instants") >= SEVERAL_METERS_FROM_INSTANTS)
+    )
     return sorted(set(names.filter(steady)["code"]) - settled_codes)
 
 

@@ -333,7 +333,8 @@ def _from_parts(records: pl.DataFrame, form: TimestampForm) -> pl.DataFrame:
     offsets = {ending: _minutes(ending) for ending in found["ending"].unique() if ending}
     return records.with_columns(
         found["written"],
-        found["ending"].replace_strict(offsets, default=None, return_dtype=pl.Int64).alias("offset"),
+        # Of no key at all, polars would make text.
+        found["ending"].replace_strict({"Z": 0, **offsets}, default=None, return_dtype=pl.Int64).alias("offset"),
     )
 
 

@@ -12,30 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import parquet, quarantine, upload_text
+from energy import parquet, quarantine
 from energy.errors import InputRejected
-from energy.judging import REASONS, judge
+from energy.intake import source
+from energy.intake.judging import judge
+from energy.intake.rules import REASONS
+from energy.site_config import Rules
 
 UPLOADED = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 NASTY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nasty"
 HEADER = "timestamp,appliance,kwh"
 
-# Files that a person would understand and this version does not: refused with a code that says so.
-REFUSED_FOR_NOW = {
-    "cp1252_smart.csv": "BAD_ENCODING",
-    "day_first.csv": "BAD_TIMESTAMP_FORMAT",
-    "epoch_ms.csv": "BAD_TIMESTAMP_FORMAT",
-    "pipe.csv": "DIALECT",
-    "semicolon_decimal_comma.csv": "DIALECT",
-    "unit_wh_header.csv": "MISSING_COLUMN",
-}
-# Codes that are warnings about what a publication lacks, not about a row or a file.
-NOT_TOLD_YET = {"GAP"}
-
-
 # Rows of which more can be said than their code's sentence.
 MORE_EXACT = {
-    "2024-03-01,fridge,1": "The timestamp is only a date; a time is needed, as 2024-05-01 00:00.",
+    "2024-03-01,fridge,1": "The timestamp is only a date, though others have a time; write it as 2024-05-01 00:00.",
     f"2024-03-05 10:00,{'x' * 129},1": "The name of the appliance has 129 characters; at most 128 are kept.",
     f"2024-03-05 10:00,fridge,{'1' * 70_000}": "A field has 70000 bytes; at most 65536 are read.",
     '2024-03-05 10:00,fr"id"ge,1': 'A quote (") stands within a field; a field with quotes needs them around it, and '
@@ -50,7 +40,8 @@ def judged(tmp_path):
     def run(content, timezone="UTC", share=0.5, uploaded=UPLOADED, name="a.csv"):
         path = tmp_path / "upload"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return judge(path, timezone, uploaded, share, name)
+        rules = Rules(timezone=timezone, rejected_share=share)
+        return judge(path, rules, uploaded, tmp_path, name)
 
     return run
 
@@ -63,8 +54,15 @@ def good_rows(count=20):
     return [f"2024-03-{1 + n // 24:02d} {n % 24:02d}:00,fridge,0.5" for n in range(count)]
 
 
+def rejected(result):
+    frames = list(result.rejected())
+    return (
+        pl.concat(frames) if frames else pl.DataFrame(schema={"line": pl.Int64, "code": pl.String, "text": pl.String})
+    )
+
+
 def rejections(result):
-    return list(result.rejected.select("line", "code").iter_rows())
+    return list(rejected(result).select("line", "code").iter_rows())
 
 
 def code_of(refused):
@@ -74,8 +72,8 @@ def code_of(refused):
 def test_readings_come_out_sorted_with_local_time_and_instant(judged):
     result = judged(csv("2024-07-01 12:00,oven,1.5", "2024-07-01 12:00,fridge,0.25"), "Europe/Berlin")
     noon, ten = dt.datetime(2024, 7, 1, 12), dt.datetime(2024, 7, 1, 10)
-    assert list(result.accepted.iter_rows()) == [(noon, ten, "fridge", 0.25), (noon, ten, "oven", 1.5)]
-    assert result.accepted.columns == ["timestamp", "timestamp_utc", "appliance", "kwh"]
+    assert list(result.readings().iter_rows()) == [(noon, ten, "fridge", 0.25, False), (noon, ten, "oven", 1.5, False)]
+    assert result.readings().columns == ["timestamp", "timestamp_utc", "appliance", "kwh", "estimated"]
     assert result.rows.model_dump() == {"read": 2, "accepted": 2, "rejected": 0, "duplicates": 0}
     assert result.refusal is None
 
@@ -95,7 +93,7 @@ def test_readings_come_out_sorted_with_local_time_and_instant(judged):
     ],
 )
 def test_iso_timestamps_mean_their_instant(judged, written, utc):
-    assert judged(csv(f"{written},fridge,1")).accepted["timestamp_utc"].to_list() == [dt.datetime.fromisoformat(utc)]
+    assert judged(csv(f"{written},fridge,1")).readings()["timestamp_utc"].to_list() == [dt.datetime.fromisoformat(utc)]
 
 
 @pytest.mark.parametrize(
@@ -143,18 +141,18 @@ def test_iso_timestamps_mean_their_instant(judged, written, utc):
 def test_a_bad_row_is_set_apart_with_its_line_and_code(judged, row, code):
     result = judged(csv(*good_rows(), row, "2024-03-09 10:00,oven,1"))
     assert rejections(result) == [(22, code)]
-    assert result.rejected["text"].to_list() == [row]
-    assert result.rejected["reason"].to_list() == [MORE_EXACT.get(row, REASONS[code])]
+    assert rejected(result)["text"].to_list() == [row]
+    assert rejected(result)["reason"].to_list() == [MORE_EXACT.get(row, REASONS[code])]
     assert result.rows.accepted == 21
 
 
 @pytest.mark.parametrize("number", ["0.5", ".5", "+0.5", "5e-1", "0.50", " 0.5 ", '"0.5"', ' "0.5" '])
 def test_numbers_as_people_write_them(judged, number):
-    assert judged(csv(f"2024-03-01 10:00,fridge,{number}")).accepted["kwh"].to_list() == [0.5]
+    assert judged(csv(f"2024-03-01 10:00,fridge,{number}")).readings()["kwh"].to_list() == [0.5]
 
 
 def test_minus_zero_is_zero(judged):
-    assert str(judged(csv("2024-03-01 10:00,fridge,-0.0")).accepted["kwh"][0]) == "0.0"
+    assert str(judged(csv("2024-03-01 10:00,fridge,-0.0")).readings()["kwh"][0]) == "0.0"
 
 
 def test_lines_are_counted_as_an_editor_counts_them(judged):
@@ -163,29 +161,29 @@ def test_lines_are_counted_as_an_editor_counts_them(judged):
     )
     result = judged("\n" + content, share=0.9)
     assert rejections(result) == [(7, "BAD_TIMESTAMP"), (9, "BAD_TIMESTAMP")]
-    assert result.accepted["appliance"].to_list() == ["big fridge", 'a, "b"']
+    assert result.readings()["appliance"].to_list() == ["big fridge", 'a, "b"']
 
 
 def test_columns_may_come_in_any_order_and_case_with_others_between(judged):
     result = judged(csv('note "a, b",1,2024-03-01 10:00,x,Oven', header=" Note , kWh ,TIMESTAMP,extra,Appliance"))
     assert result.rows.rejected == 1, "a quote within a field without quotes is not guessed about"
     result = judged(csv('"a, b",1,2024-03-01 10:00,x,Oven', header=" Note , kWh ,TIMESTAMP,extra,Appliance"))
-    assert result.accepted.select("appliance", "kwh").row(0) == ("Oven", 1.0)
-    assert result.warnings["EXTRA_COLUMNS"].startswith("2 column(s) were ignored: 'Note', 'extra'")
+    assert result.readings().select("appliance", "kwh").row(0) == ("Oven", 1.0)
+    assert result.notes["EXTRA_COLUMNS"].startswith("2 column(s) were ignored: 'Note', 'extra'")
 
 
 def test_one_name_for_one_appliance_however_it_is_spaced_or_composed(judged):
     result = judged(csv("2024-03-01 10:00,Ku\u0308che  1,1", "2024-03-01 11:00, K\u00fcche 1 ,2"))
-    assert set(result.accepted["appliance"]) == {"K\u00fcche 1"}
+    assert set(result.readings()["appliance"]) == {"K\u00fcche 1"}
     result = judged(csv("2024-03-01 10:00,AC,1", "2024-03-01 11:00,A\u200bC,2", "2024-03-01 12:00,\u2060A\u00adC ,3"))
-    assert set(result.accepted["appliance"]) == {"AC"}
+    assert set(result.readings()["appliance"]) == {"AC"}
 
 
 def test_the_repeated_hour_is_kept_in_file_order_per_appliance(judged):
     rows = [f"2024-10-27 {t},{a},{v}" for a, v in (("a", 1), ("b", 2)) for t in ("01:30", "02:30", "02:30", "03:30")]
     result = judged(csv(*rows), "Europe/Berlin")
     hours = [dt.datetime(2024, 10, 26, 23, 30) + dt.timedelta(hours=n) for n in range(4)]
-    assert result.accepted.filter(pl.col("appliance") == "b")["timestamp_utc"].to_list() == hours
+    assert result.readings().filter(pl.col("appliance") == "b")["timestamp_utc"].to_list() == hours
     assert result.rows.accepted == 8
     assert "AMBIGUOUS_LOCAL_TIME" in result.warnings
 
@@ -209,7 +207,7 @@ def by_quarter(result):
     midnight = dt.datetime(2024, 10, 26, 22)
     return {
         (utc - midnight) // dt.timedelta(minutes=15): kwh
-        for utc, kwh in result.accepted.select("timestamp_utc", "kwh").iter_rows()
+        for utc, kwh in result.readings().select("timestamp_utc", "kwh").iter_rows()
     }
 
 
@@ -264,14 +262,14 @@ def test_a_bad_row_takes_no_place_in_the_repeated_hour(judged):
     result = judged(csv(*rows, "2024-10-27 03:30,a,4"), "Europe/Berlin")
     assert rejections(result) == [(3, "NEGATIVE")]
     hours = [dt.datetime(2024, 10, 26, 23, 30) + dt.timedelta(hours=n) for n in range(4)]
-    assert list(result.accepted.select("timestamp_utc", "kwh").iter_rows()) == list(
+    assert list(result.readings().select("timestamp_utc", "kwh").iter_rows()) == list(
         zip(hours, [1, 2, 3, 4], strict=True)
     )
 
 
 def test_an_offset_decides_in_the_repeated_hour(judged):
     result = judged(csv("2024-10-27T02:30+01:00,a,1", "2024-10-27T02:30+02:00,a,2"), "Europe/Berlin")
-    assert list(result.accepted.select("timestamp", "kwh").iter_rows()) == [
+    assert list(result.readings().select("timestamp", "kwh").iter_rows()) == [
         (dt.datetime(2024, 10, 27, 2, 30), 2.0),
         (dt.datetime(2024, 10, 27, 2, 30), 1.0),
     ]
@@ -300,7 +298,7 @@ def test_readings_that_contradict_each_other_are_all_rejected(judged):
 def test_half_bad_rows_refuse_the_file_and_are_still_shown(judged, bad, refused):
     result = judged(csv(*good_rows(20 - bad), *(f"x{n},fridge,1" for n in range(bad))))
     assert bool(result.refusal) is refused
-    assert result.rejected.height == bad
+    assert rejected(result).height == bad
     if refused:
         assert result.refusal.code == "TOO_MANY_BAD_ROWS"
         assert f"line {22 - bad}" in result.refusal.problem
@@ -309,8 +307,8 @@ def test_half_bad_rows_refuse_the_file_and_are_still_shown(judged, bad, refused)
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("2024-03-01,fridge,1", "'2024-03-01': The timestamp is only a date; a time is needed, as 2024-05-01 00:00."),
-        ("2024-03-01 10:00,fridge,1\u202f234", "'1\\u202f234': The reading is not a number"),
+        ("2024-03-01T,fridge,1", "'2024-03-01T': The timestamp is not written as the file's other timestamps are"),
+        ("2024-03-01 10:00,fridge,1\u202f23", "'1\\u202f23': The reading is not a number"),
         ("2024-03-01 10:00,fri\x1b[31mdge,1", "'2024-03-01 10:00,fri\\x1b[31mdge,1': The row contains"),
         ("2024-03-01 10:00,fridge," + "9" * 60, f"'{'9' * 40} …': The reading is beyond any meter"),
     ],
@@ -338,13 +336,11 @@ def test_a_file_without_a_good_row_is_refused_however_small(judged):
         (b"timestamp,appliance,kwh [Wh]\n2024-03-01 10:00,a,1\n", "MISSING_COLUMN"),
         (b"timestamp,appliance,kwh,KWH\n2024-03-01 10:00,a,1,1\n", "DUPLICATE_COLUMN"),
         (b"2024-03-01 10:00,a,1\n", "MISSING_HEADER"),
-        (b"timestamp;appliance;kwh\n2024-03-01 10:00;a;0,5\n", "DIALECT"),
-        (b"timestamp\tappliance\tkwh\n2024-03-01 10:00\ta\t0.5\n", "DIALECT"),
         (b'timestamp,appliance,kwh\n2024-03-01 10:00,"a,1\n', "MALFORMED_CSV"),
         (b'timestamp,appliance,kwh\n2024-03-01 10:00,5" a,1\n2024-03-01 10:00,6" a,1\n', "MALFORMED_CSV"),
         (b"times\rtamp,appliance,kwh\n2024-03-01 10:00,a,1\n", "MALFORMED_CSV"),
         (b"t\0i\0m\0e\0", "NUL_BYTES"),
-        (b"timestamp,appliance,kwh\n2024-03-01 10:00,caf\xe9,1\n", "BAD_ENCODING"),
+        (b"timestamp,appliance,kwh\n2024-03-01 10:00,caf\x81,1\n", "BAD_ENCODING"),
         (b"\xff\xfet\0i\0m", "BAD_ENCODING"),
         (b"PK\x03\x04abc", "NOT_CSV"),
         (b"PAR1abc", "NOT_CSV"),
@@ -354,9 +350,7 @@ def test_a_file_without_a_good_row_is_refused_however_small(judged):
         (gzip.compress(b"timestamp")[:-3], "BAD_GZIP"),
         (gzip.compress(gzip.compress(b"timestamp")), "NOT_CSV"),
         (b"timestamp,appliance,kwh\n45352.5,a,1\n45353.5,a,1\n", "BAD_TIMESTAMP_FORMAT"),
-        (b"timestamp,appliance,kwh\n1709251200,a,1\n1709251201,a,1\n", "BAD_TIMESTAMP_FORMAT"),
         (b"timestamp,appliance,kwh\n01/02/2024 10:00,a,1\n", "AMBIGUOUS_DATE"),
-        (b"timestamp,appliance,kwh\n13/02/2024 10:00,a,1\n", "BAD_TIMESTAMP_FORMAT"),
         (b"timestamp,appliance,kwh\n2024-02-01 10:00,a,5 Wh\n", "BAD_NUMBER"),
     ],
 )
@@ -369,8 +363,8 @@ def test_a_file_that_is_not_understood_is_refused(judged, content, code):
 
 
 def test_where_the_problem_is_gets_named(judged):
-    with pytest.raises(InputRejected, match=r"byte 40 .*0xe9"):
-        judged(csv("2024-03-01 10:00,").encode().rstrip()[:37] + b"caf\xe9,1\n")
+    with pytest.raises(InputRejected, match=r"byte 40 .*0x81"):
+        judged(csv("2024-03-01 10:00,").encode().rstrip()[:37] + b"caf\x81,1\n")
     with pytest.raises(InputRejected, match="line 3"):
         judged(csv("2024-03-01 10:00,a,1", '2024-03-01 11:00,"a,1', "2024-03-01 12:00,a,1"))
 
@@ -380,7 +374,7 @@ def test_packed_files_read_the_same_in_one_piece_or_many(judged):
     plain = judged(text)
     pieces = b"".join(gzip.compress(text[start : start + 100]) for start in range(0, len(text), 100))
     for packed in (gzip.compress(text), pieces, pieces + b"\0" * 512):
-        assert judged(packed, name="a.csv.gz").accepted.equals(plain.accepted)
+        assert judged(packed, name="a.csv.gz").readings().equals(plain.readings())
 
 
 def test_unpacking_ends_at_every_length_of_a_cut_file(judged):
@@ -400,25 +394,13 @@ def test_a_bomb_is_stopped_while_unpacking(judged):
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_file_of_more_than_memory_has_room_for_is_refused_before_it_is_read(judged, monkeypatch, packed):
     text = csv(*good_rows(200)).encode()
-    monkeypatch.setattr(upload_text, "MAX_TEXT_BYTES", len(text))
+    monkeypatch.setattr(source, "MAX_TEXT_BYTES", len(text))
     content = gzip.compress(text) if packed else text
     assert judged(content).rows.accepted == 200
-    monkeypatch.setattr(upload_text, "MAX_TEXT_BYTES", len(text) - 1)
-    with pytest.raises(
-        InputRejected, match=r"file has (more than )?0\.0 MB; at most 0 MB are read\. Split it"
-    ) as refused:
+    monkeypatch.setattr(source, "MAX_TEXT_BYTES", len(text) - 1)
+    with pytest.raises(InputRejected, match=r"file has (more than )?0 MB; at most 0 MB are read\. Split it") as refused:
         judged(content)
     assert code_of(refused) == "FILE_TOO_LARGE"
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_a_file_of_more_lines_than_memory_has_room_for_is_refused(judged, monkeypatch, newline):
-    text = csv(*good_rows(200)).replace("\n", newline)
-    monkeypatch.setattr(upload_text, "MAX_LINES", 201)
-    assert judged(text).rows.accepted == 200
-    monkeypatch.setattr(upload_text, "MAX_LINES", 200)
-    with pytest.raises(InputRejected, match="FILE_TOO_LARGE: The file has 201 lines; at most 200 are read"):
-        judged(text)
 
 
 @pytest.mark.parametrize(
@@ -433,7 +415,7 @@ def test_decimal_commas_beside_another_column_are_not_read_as_whole_numbers(judg
 @pytest.mark.parametrize("cells", [["1,5", "1.0,5"], ["1,a", "2,5"], ["1,", "2,5"], ["1,5", "2,x"]])
 def test_whole_numbers_beside_another_column_are_read_where_the_file_tells_them_apart(judged, cells):
     result = judged(csv(*(f"2024-03-01 1{n}:00,AC,{cell}" for n, cell in enumerate(cells)), header=f"{HEADER},note"))
-    assert result.accepted["kwh"].to_list() == [float(cell.split(",")[0]) for cell in cells]
+    assert result.readings()["kwh"].to_list() == [float(cell.split(",")[0]) for cell in cells]
 
 
 def test_a_header_is_told_what_it_lacks(judged):
@@ -441,17 +423,16 @@ def test_a_header_is_told_what_it_lacks(judged):
         judged(csv("2024-03-01 10:00,AC,1", header="Zeit,Gerät,kwh"))
     assert refused.value.problem == (
         "The header in line 1 lacks timestamp, appliance; it names 'Zeit, Gerät, kwh'. "
-        "Name the columns timestamp, appliance, kwh."
+        "Name the columns timestamp, appliance, kwh (wh, mwh, power_w or power_kw instead of kwh are converted), or say "
+        "which is which under readings: columns in config/<site>.yaml."
     )
-    with pytest.raises(InputRejected, match="Energy is expected in a column kwh, in kilowatt-hours"):
-        judged(csv("2024-03-01 10:00,AC,1", header="timestamp,appliance,wh"))
 
 
 @pytest.mark.parametrize("encode", [str.encode, lambda t: ("\ufeff" + t).encode(), lambda t: t.encode("utf-16")])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_encoding_and_newlines_do_not_change_the_readings(judged, encode, newline):
     text = csv(*good_rows(), '2024-03-05 10:00,"a ""b"", c",1')
-    assert judged(encode(text.replace("\n", newline))).accepted.equals(judged(text).accepted)
+    assert judged(encode(text.replace("\n", newline))).readings().equals(judged(text).readings())
 
 
 CELLS = st.one_of(
@@ -469,18 +450,18 @@ def test_no_row_is_ever_lost(tmp_path_factory, rows, padded):
     good = good_rows(len(rows) * 3) if padded else []
     path.write_bytes(csv(*good, *(",".join(row) for row in rows)).encode())
     try:
-        result = judge(path, "Europe/Berlin", UPLOADED, 0.5)
+        result = judge(path, Rules(timezone="Europe/Berlin", rejected_share=0.5), UPLOADED, path.parent)
     except InputRejected:
         return
     counts = result.rows
     assert counts.read == counts.accepted + counts.rejected + counts.duplicates
     assert counts.duplicates >= 0
-    assert counts.accepted == result.accepted.height
-    assert counts.rejected == result.rejected.height
-    assert result.accepted["kwh"].is_finite().all()
-    assert (result.accepted["kwh"] >= 0).all()
-    assert not result.accepted.select("appliance", "timestamp_utc").is_duplicated().any()
-    assert result.rejected["line"].is_sorted()
+    assert counts.accepted == result.readings().height
+    assert counts.rejected == rejected(result).height
+    assert result.readings()["kwh"].is_finite().all()
+    assert (result.readings()["kwh"] >= 0).all()
+    assert not result.readings().select("appliance", "timestamp_utc").is_duplicated().any()
+    assert rejected(result)["line"].is_sorted()
 
 
 READINGS = st.lists(
@@ -496,11 +477,11 @@ def test_the_order_of_rows_does_not_change_a_byte(tmp_path_factory, readings, ch
     # With an offset, or else the repeated hour would be told by the order.
     rows = [f"{start + dt.timedelta(hours=hour)}Z,{appliance},{kwh / 4}" for hour, appliance, kwh in readings]
     path.write_text(csv(*rows))
-    first = judge(path, "Europe/Berlin", UPLOADED, 1.0)
+    first = judge(path, Rules(timezone="Europe/Berlin", rejected_share=1.0), UPLOADED, path.parent)
     chance.shuffle(rows)
     path.write_text(csv(*rows))
-    second = judge(path, "Europe/Berlin", UPLOADED, 1.0)
-    assert parquet.to_bytes(first.accepted) == parquet.to_bytes(second.accepted)
+    second = judge(path, Rules(timezone="Europe/Berlin", rejected_share=1.0), UPLOADED, path.parent)
+    assert parquet.to_bytes(first.readings()) == parquet.to_bytes(second.readings())
     assert first.rows == second.rows
 
 
@@ -514,46 +495,15 @@ def test_every_count_agrees_with_a_plain_loop(tmp_path_factory, readings):
     for hour, name, kwh in readings:
         values[hour, name].append(kwh)
     conflicts = [found for found in values.values() if len(set(found)) > 1]
-    rows = judge(path, "Europe/Berlin", UPLOADED, 1.0).rows
+    rows = judge(path, Rules(timezone="Europe/Berlin", rejected_share=1.0), UPLOADED, path.parent).rows
     assert rows.rejected == sum(len(found) for found in conflicts)
     assert rows.accepted == len(values) - len(conflicts)
     assert rows.duplicates == sum(len(found) - 1 for found in values.values() if len(set(found)) == 1)
 
 
-def nasty_cases():
-    if not NASTY.exists():
-        return [pytest.param(None, None, marks=pytest.mark.skip(reason=f"{NASTY} is not here"))]
-    expected = json.loads((NASTY / "expected.json").read_text())["files"]
-    return [pytest.param(name, verdict, id=name) for name, verdict in expected.items()]
-
-
-def verdict(name):
-    """What judging says of a nasty file: (refusal, result), one of them None."""
-    timezone = "Europe/Berlin" if name.startswith("dst_") else "UTC"
-    try:
-        result = judge(NASTY / name, timezone, UPLOADED, 0.5, name)
-    except InputRejected as refusal:
-        return refusal, None
-    return result.refusal, (None if result.refusal else result)
-
-
-@pytest.mark.parametrize(("name", "expected"), nasty_cases())
-def test_nasty_files_get_the_verdict_they_must(name, expected):
-    refusal, result = verdict(name)
-    if name in REFUSED_FOR_NOW:
-        assert refusal.code == REFUSED_FOR_NOW[name]
-    elif expected["verdict"] == "reject":
-        assert [refusal.code] == expected["codes"]
-    else:
-        assert refusal is None
-        assert result.rows.accepted == expected["rows_ok"]
-        assert result.rows.rejected + result.rows.duplicates == expected["rows_bad"]
-        assert set(expected["codes"]) - NOT_TOLD_YET <= {*result.warnings, *result.rejected["code"]}
-        assert (result.rows.rejected > 0) == (expected["verdict"] == "partial")
-
-
-def test_quarantined_rows_open_safely_in_a_spreadsheet():
+def test_quarantined_rows_open_safely_in_a_spreadsheet(tmp_path):
     texts = ["=1+1", "+1", "-1", "@a", "\tx", "\rx", 'a "b", c', "two\nlines"]
     frame = pl.DataFrame({"line": range(8), "code": ["X"] * 8, "reason": ["r"] * 8, "text": texts})
-    read = pl.read_csv(quarantine.rejected_csv(frame), infer_schema=False)["text"].to_list()
+    quarantine.write_rejected(tmp_path / "rejected.csv", [frame.head(3), frame.tail(5)])
+    read = pl.read_csv(tmp_path / "rejected.csv", infer_schema=False)["text"].to_list()
     assert read == ["'=1+1", "'+1", "'-1", "'@a", "'\tx", "'\rx", 'a "b", c', "two\nlines"]
