@@ -36,7 +36,7 @@ _WIDE = 140
 _AROUND_A_CELL = 3
 # Below this a file is judged before a spinner could be seen.
 _LARGE_BYTES = 4 << 20
-_SAYS = {
+VERDICTS = {
     "accept": ("✓", "green", "can be used"),
     "accept_warn": ("✓", "yellow", "can be used; please read the warnings"),
     "partial": ("!", "yellow", "can be used, without the rows that were rejected"),
@@ -186,7 +186,7 @@ def _tell_person(file: Path, rules: "Rules", zone_was_chosen: bool, console: "Co
             judged = stack.enter_context(_verdict(file, rules))
         refusal = judged if isinstance(judged, InputRejected) else judged.refusal
         verdict = "reject" if isinstance(judged, InputRejected) else judged.verdict
-        mark, colour, says = _SAYS[verdict]
+        mark, colour, says = VERDICTS[verdict]
         line = Text.assemble((f"{mark} ", colour), (safe(str(file)), "bold"), "  ", (says, colour))
         console.print(line, soft_wrap=True)
         if refusal:

@@ -1,45 +1,81 @@
 """What the documents tell the command's user is what the code does."""
 
-import ast
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from pydantic import BaseModel
 
-from energy.judging import REASONS
+from cli.main import app
+from energy import site_config
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-QUARANTINE = (ROOT / "docs" / "quarantine.md").read_text()
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+COMMANDS = typer.main.get_command(app).commands
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
-def codes_below(heading: str) -> list[str]:
-    section = QUARANTINE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return re.findall(r"^\| `([A-Z_]+)` \| .+ \| .+ \|$", section, re.MULTILINE)
+def commands() -> list[str]:
+    """Every line of every page's shell blocks that calls the command, without its comment."""
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.+?)```", page.read_text(), re.DOTALL)]
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return sorted({part.strip() for line in lines for part in line.split(";") if part.strip().startswith("energy ")})
 
 
-def raised_codes() -> set[str]:
-    """The first argument of every InputRejected that the code makes out of a plain code."""
-    calls = [
-        node
-        for path in (ROOT / "layers" / "core" / "energy").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "InputRejected"
-    ]
-    assert all(isinstance(call.args[0], ast.Constant) for call in calls)
-    return {call.args[0].value for call in calls}
+@pytest.mark.parametrize("line", commands())
+def test_the_commands_of_the_documents_exist_with_their_options(line: str) -> None:
+    _, name, *arguments = shlex.split(line.partition(" < ")[0])
+    command = COMMANDS[name]
+
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
 
 
-def test_every_code_of_a_rejected_row_is_explained():
-    assert codes_below("Codes of rows") == [*REASONS]
+def test_the_readme_shows_every_command() -> None:
+    shown = {line.split()[1] for line in commands()}
+
+    assert set(COMMANDS) - {"generate"} <= shown
 
 
-def test_every_code_of_a_refused_file_is_explained():
-    codes = codes_below("Codes of files")
+def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key of a configuration, in the order of the models."""
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        section = next((one for one in SECTIONS if one.__name__ in str(field.annotation)), None)
+        found += keys(section, f"{prefix}{name}.") if section else [f"{prefix}{name}"]
+    return found
 
-    assert len(codes) == len(set(codes))
-    assert set(codes) == raised_codes()
+
+SECTIONS: tuple[type[BaseModel], ...] = (site_config.ReadingsConfig, site_config.Columns, site_config.Limits)
+
+
+def test_every_key_of_the_configuration_is_documented() -> None:
+    rows = re.findall(r"^\| `([a-z_.]+)` \| .+ \| .+ \| .+ \|$", CONFIGURATION, re.MULTILINE)
+
+    assert rows == keys(site_config.SiteConfig)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md", "docs/formats.md"])
+def test_the_configurations_in_the_documents_are_read(page: str) -> None:
+    blocks = re.findall(r"```yaml\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
+
+    assert blocks
+    for block in blocks:
+        assert site_config.parse(block) != site_config.SiteConfig()
+
+
+def test_the_examples_of_single_keys_are_read() -> None:
+    for key, example in re.findall(r"^\| `([a-z_.]+)` \| .+ \| `([^|]+)` \| .+ \|$", CONFIGURATION, re.MULTILINE):
+        *sections, name = key.split(".")
+        lines = [f"{'  ' * depth}{section}:" for depth, section in enumerate(sections)]
+        lines.append(f"{'  ' * len(sections)}{name}: {example}")
+        if key.startswith("readings.columns."):
+            lines += [f"    {other}: x" for other in ("timestamp", "value") if other != name]
+        assert site_config.parse("\n".join(lines)) != site_config.SiteConfig(), key
 
 
 @pytest.mark.parametrize("option", ["--lake", "--timezone"])
@@ -48,11 +84,16 @@ def test_the_options_of_the_readme_exist(option):
     assert f"{option.removeprefix('--')}: Annotated" in (ROOT / "cli" / "run.py").read_text()
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_the_documents_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
 
-    assert "docs/quarantine.md" in links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"docs/{page.name}" in README
 
 
 def test_names_that_are_passed_over_are_those_of_the_first_state():
