@@ -134,7 +134,10 @@ def _show_one(each: Problems, console: "Console") -> None:
         else ("!", "yellow", "used, without the rows that were rejected")
     )
     console.print(Text.assemble((f"{mark} ", colour), (safe(each.key), "bold"), "  ", (says, colour)), soft_wrap=True)
-    console.print(Text(f"  {safe(each.told_at)}, version {safe(str(each.document['version']))}", style="dim"))
+    when = each.told_at[:19].replace("T", " ")
+    console.print(
+        Text(f"  {safe(when)} UTC, version {safe(str(each.document['version']))}", style="dim"), soft_wrap=True
+    )
     for sentence in each.document["messages"]:
         console.print(Text(f"  {safe(str(sentence))}", style=colour), soft_wrap=True)
     if each.rejected_csv:

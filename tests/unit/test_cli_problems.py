@@ -67,6 +67,7 @@ def test_rejected_rows_are_counted_by_code_with_what_it_means_and_the_first_of_t
     assert result.exit_code == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["!", "raw/may.csv", "used,"] in [line[:3] for line in lines]
+    assert "  2026-01-01 00:00:00 UTC, version a" in result.stdout
     assert ["NEGATIVE", "2"] in [line[:2] for line in lines]
     assert ["3", "NEGATIVE", "2024-05-01", "00:00,fridge,-1"] in lines
     assert "below zero" in result.stdout
