@@ -10,7 +10,7 @@ from energy.contracts import RowCounts, Upload
 from energy.documents import ReadingsSummary
 from energy.errors import TimezoneChanged
 from energy.manifest import Manifest
-from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, READINGS
+from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS
 from energy.settings import settings
 
 HEADER = "timestamp,appliance,kwh\n"
@@ -61,7 +61,7 @@ def published_readings(manifest):
 def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, aggregate):
     output = validated(MARCH)
     publication = aggregate(output)
-    pub = lake.publication_id(output["run_id"], None, settings().recipe)
+    pub = lake.publication_id(output["run_id"], None, output["upload"]["recipe"])
     assert (publication["pub"], publication["base_etag"], publication["readings"]) == (pub, None, 2)
     assert (publication["appliances"], publication["timezone"]) == (1, "UTC")
     draft = draft_of(publication)
@@ -73,6 +73,7 @@ def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, 
         "hourly_energy_data": [(["home"], f"processed/hourly/site=home/pub={pub}/")],
         "hourly_profile_data": [(["home"], f"processed/profile/site=home/pub={pub}/")],
         "daily_energy_data": [(["home"], f"processed/daily/site=home/pub={pub}/")],
+        "quality_data": [(["home"], f"processed/quality/site=home/pub={pub}/")],
     }
     for table, name in (
         (READINGS, "readings"),
@@ -80,6 +81,7 @@ def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, 
         (HOURLY, "hourly"),
         (PROFILE, "profile"),
         (DAILY, "daily"),
+        (QUALITY, "quality"),
     ):
         frame = parquet.from_bytes(store.read(draft.tables[table.name][0].prefix + f"{name}.parquet"))
         assert dict(frame.schema) == dict(parquet.polars_schema(table))
@@ -132,7 +134,11 @@ def test_an_older_version_that_comes_late_changes_nothing(validated, aggregate):
 
 
 def test_any_order_of_uploads_publishes_the_same_tables(lake_on_moto, validated, aggregate):
-    contents = {"a": MARCH, "b": APRIL, "c": HEADER + "2024-03-01 10:00,oven,7\n2024-05-01 00:00,fridge,0.1\n"}
+    contents = {
+        "a": MARCH + "2024-03-01 11:00,oven,2\n2024-03-01 12:00,oven,much\n",
+        "b": APRIL.replace("oven", "OVEN"),
+        "c": HEADER + "2024-03-01 10:00,Oven,7\n2024-05-01 00:00,fridge,0.1\n2024-05-01 01:00,fridge,\n",
+    }
     outputs = {name: validated(content, key=f"raw/{name}.csv") for name, content in contents.items()}
     seen = set()
     for order in itertools.permutations(contents):
@@ -148,11 +154,54 @@ def test_any_order_of_uploads_publishes_the_same_tables(lake_on_moto, validated,
                 (HOURLY.name, "hourly.parquet"),
                 (DAILY.name, "daily.parquet"),
                 (PROFILE.name, "profile.parquet"),
+                (QUALITY.name, "quality.parquet"),
             )
             for partition in manifest.tables[name]
         }
-        seen.add((str(sorted(tables.items())), store.read(publication["summary_key"])))
+        seen.add((str(sorted(tables.items())), store.read(publication["summary_key"]), uploads_counted(publication)))
     assert len(seen) == 1
+
+
+def uploads_counted(publication):
+    return store.read(lake.publication_document_key("processed", publication["site"], publication["pub"], "uploads"))
+
+
+def test_a_later_spelling_renames_the_appliance_in_every_month(validated, aggregate):
+    commit(aggregate(validated(HEADER + "2024-01-01 10:00,OVEN,1\n2024-02-01 10:00,OVEN,2\n")))
+    manifest = commit(aggregate(validated(HEADER + "2024-02-01 10:00, Oven,3\n", key="raw/b.csv")))
+    assert [(name, kwh) for _, name, kwh, _ in published_readings(manifest)] == [("Oven", 1.0), ("Oven", 3.0)]
+    manifest = commit(aggregate(validated(HEADER + "2024-03-01 10:00,fan,3\n", key="raw/b.csv", sequencer="0B")))
+    assert [(name, kwh) for _, name, kwh, _ in published_readings(manifest)] == [
+        ("OVEN", 1.0),
+        ("OVEN", 2.0),
+        ("fan", 3.0),
+    ]
+
+
+def test_rows_set_apart_in_any_upload_that_counts_are_in_the_quality(lake_on_moto, validated, aggregate):
+    commit(aggregate(validated(MARCH + "2024-03-01 12:00,oven,much\n2024-03-01 11:00,oven,2\n")))
+    publication = aggregate(validated(APRIL + "2024-04-01 11:00,oven,\n", key="raw/b.csv"))
+    commit(publication)
+    summary = ReadingsSummary.model_validate_json(store.read(publication["summary_key"]))
+    assert (summary.quality.rejected, summary.quality.duplicates) == (2, 1)
+    assert summary.appliances[0].quality.rejected == 2
+    corrected = aggregate(validated(MARCH, sequencer="0B"))
+    summary = ReadingsSummary.model_validate_json(store.read(corrected["summary_key"]))
+    assert (summary.quality.rejected, summary.quality.duplicates) == (1, 0)
+
+
+def test_what_became_of_older_uploads_is_read_from_the_publication_before(lake_on_moto, validated, aggregate):
+    first = validated(MARCH)
+    commit(aggregate(first))
+    for version in lake_on_moto.list_object_versions(Bucket="lake", Prefix=first["quality_key"])["Versions"]:
+        lake_on_moto.delete_object(Bucket="lake", Key=version["Key"], VersionId=version["VersionId"])
+    publication = aggregate(validated(APRIL, key="raw/b.csv"))
+    assert list(json.loads(uploads_counted(publication))["uploads"]) == ["raw/a.csv", "raw/b.csv"]
+
+
+def test_the_time_zone_is_the_one_that_validation_read_the_file_in(validated, aggregate):
+    output = validated(MARCH) | {"timezone": "Asia/Tokyo"}
+    assert draft_of(aggregate(output)).timezone == "Asia/Tokyo"
 
 
 def test_the_same_state_twice_writes_the_same_bytes(lake_on_moto, validated, aggregate):
@@ -188,6 +237,6 @@ def test_new_code_writes_beside_what_older_code_left_behind(lake_on_moto, valida
     """A run that died is repeated after a fix was deployed: nothing that it wrote is in the way."""
     before = validated(MARCH)
     old = aggregate(before)
-    monkeypatch.setattr("energy.settings.__version__", "99.0.0")
+    monkeypatch.setattr("energy.ingestion.__version__", "99.0.0")
     assert validated(MARCH)["run_id"] != before["run_id"]
-    assert aggregate(before)["pub"] != old["pub"]
+    assert aggregate(validated(MARCH))["pub"] != old["pub"]

@@ -20,7 +20,8 @@ NASTY = ROOT.parent / "shared" / "data" / "nasty" / "expected.json"
 WRITES = {
     "ValidateFunction": {"processed/uploads/*", "quarantine/*"},
     "AggregateFunction": {
-        f"processed/{area}/*" for area in ("readings", "appliances", "hourly", "profile", "daily", "documents")
+        f"processed/{area}/*"
+        for area in ("readings", "appliances", "hourly", "profile", "daily", "quality", "documents")
     },
     "DetectAnomaliesFunction": {"anomalies/*"},
     "ForecastProphetFunction": {"forecast/*"},
@@ -29,7 +30,7 @@ WRITES = {
     "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
 }
 READS = {
-    "ValidateFunction": {"raw/*", "manifests/*"},
+    "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
     "AggregateFunction": {"manifests/*", "processed/uploads/*"},
     "DetectAnomaliesFunction": {"processed/hourly/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
@@ -83,7 +84,7 @@ def test_glue_tables_are_the_tables_of_the_code(resources):
     inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
     tables = {table["Name"]: table for table in inputs}
     assert set(tables) == set(TABLES)
-    assert len(tables) == 8
+    assert len(tables) == 9
 
     def described(columns):
         return [(column["Name"], column["Type"], column["Comment"]) for column in columns]

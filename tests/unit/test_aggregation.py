@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy import aggregation, parquet
+from energy.quality import quality_table
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE
 from energy.summary import day_totals, readings_summary
 
@@ -33,8 +34,15 @@ def readings(*rows, timezone="UTC"):
         "timestamp_utc": utc,
         "appliance": [r[1] for r in rows],
         "kwh": [float(r[2]) for r in rows],
+        "estimated": [False] * len(rows),
     }
     return pl.DataFrame(frame, schema_overrides={"timestamp": pl.Datetime("us"), "timestamp_utc": pl.Datetime("us")})
+
+
+def summary_of(frame, uploads=1):
+    """The document of these readings, read in UTC."""
+    tables = aggregation.tables(frame, "UTC")
+    return readings_summary(tables, quality_table(frame, tables, [], {}, "UTC"), "home", "UTC", uploads)
 
 
 def every(minutes, start, count, appliance="oven", *, kwh=1.0, timezone="UTC"):
@@ -243,21 +251,22 @@ def test_several_readings_a_second_are_counted_by_seconds():
 
 @pytest.mark.parametrize("kwh", [0.0, 0.3])
 def test_hours_all_alike_have_no_peak(kwh):
-    tables = aggregation.tables(every(30, "2024-03-01 00:00", 96, kwh=kwh), "UTC")
+    frame = every(30, "2024-03-01 00:00", 96, kwh=kwh)
+    tables = aggregation.tables(frame, "UTC")
     assert tables.appliances["peak_hour"].to_list() == [None]
     assert tables.profile.height == 24
-    assert readings_summary(tables, "home", "UTC", 1).peak_hour is None
+    assert summary_of(frame).peak_hour is None
 
 
 def test_a_meter_read_once_a_day_says_nothing_about_hours():
     daily, hourly = every(1440, "2024-03-01 00:00", 14, "meter", kwh=50), every(60, "2024-03-01 00:00", 336)
     hourly = hourly.with_columns(kwh=pl.when(pl.col("timestamp").dt.hour() == 18).then(2.0).otherwise(1.0))
-    alone = readings_summary(aggregation.tables(daily, "UTC"), "home", "UTC", 1)
+    alone = summary_of(daily)
     assert alone.peak_hour is None
     assert alone.appliances[0].profile_kwh == [None] * 24
     assert alone.weekday_hour_kwh == [[None] * 24] * 7
     tables = aggregation.tables(pl.concat([daily, hourly]), "UTC")
-    both = readings_summary(tables, "home", "UTC", 1)
+    both = summary_of(pl.concat([daily, hourly]))
     assert {one.appliance: one.peak_hour for one in both.appliances} == {"meter": None, "oven": 18}
     assert (both.peak_hour, both.weekday_hour_kwh[0]) == (18, [1.0] * 18 + [2.0] + [1.0] * 5)
     assert (both.appliances[0].interval_minutes, both.appliances[0].complete_days) == (1440.0, 14)
@@ -281,7 +290,7 @@ def test_every_table_agrees_with_a_plain_loop():
     tables = aggregation.tables(frame, BERLIN)
     hours, days, profile = defaultdict(float), defaultdict(float), defaultdict(lambda: defaultdict(float))
     by_appliance = defaultdict(list)
-    for local, utc, name, kwh in frame.iter_rows():
+    for local, utc, name, kwh in frame.drop("estimated").iter_rows():
         hours[utc.replace(minute=0), name] += kwh
         days[local.date(), name] += kwh
         profile[name, local.hour][local.date()] += kwh
@@ -338,8 +347,7 @@ def test_the_summary_says_what_a_report_needs():
     # Friday 1 March and Sunday 3 March, in full; nothing on the Saturday between.
     oven = pl.concat([every(60, "2024-03-01 00:00", 24), every(60, "2024-03-03 00:00", 24, kwh=3.0)])
     fridge = readings(("2024-03-01 10:00", "fridge", 5))
-    tables = aggregation.tables(pl.concat([oven, fridge]), "UTC")
-    summary = readings_summary(tables, "home", "UTC", uploads=2)
+    summary = summary_of(pl.concat([oven, fridge]), uploads=2)
     assert (summary.total_kwh, summary.readings, summary.uploads) == (24 + 72 + 5, 49, 2)
     assert (summary.first_timestamp, summary.last_timestamp) == (dt.datetime(2024, 3, 1), dt.datetime(2024, 3, 3, 23))
     # Oven 1 and fridge 0 (interval unknown) on two of three days.

@@ -78,18 +78,21 @@ def test_the_number_of_cores_does_not_change_a_byte():
     code = """
 import datetime as dt, hashlib, random
 import polars as pl
-from energy import aggregation, anomalies, parquet, summary
+from energy import aggregation, anomalies, parquet, quality, summary
 chance = random.Random(1)
 start = dt.datetime(2024, 3, 1)
 times = [start + dt.timedelta(minutes=n) for n in range(40_000)]
 rows = {"timestamp": times * 3, "timestamp_utc": times * 3,
-        "appliance": [name for name in "abc" for _ in times], "kwh": [chance.random() for _ in range(120_000)]}
-tables = aggregation.tables(pl.DataFrame(rows, schema_overrides={"timestamp": pl.Datetime("us"),
-    "timestamp_utc": pl.Datetime("us")}), "UTC")
+        "appliance": [name for name in "abc" for _ in times], "kwh": [chance.random() for _ in range(120_000)],
+        "estimated": [chance.random() < 0.1 for _ in range(120_000)]}
+readings = pl.DataFrame(rows, schema_overrides={"timestamp": pl.Datetime("us"), "timestamp_utc": pl.Datetime("us")})
+readings = readings.filter(pl.Series([chance.random() < 0.9 for _ in range(120_000)]))
+tables = aggregation.tables(readings, "UTC")
+told = quality.quality_table(readings, tables, [], {}, "UTC")
 limits = anomalies.hour_limits(tables.hourly)
-frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, limits]
+frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, told, limits]
 written = b"".join(parquet.to_bytes(frame) for frame in frames)
-document = summary.readings_summary(tables, "home", "UTC", 1).model_dump_json()
+document = summary.readings_summary(tables, told, "home", "UTC", 1).model_dump_json()
 print(hashlib.sha256(written + document.encode()).hexdigest())
 """
     core = Path(parquet.__file__).parents[1]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from energy import parquet, resolution
 from energy.contracts import RowCounts, Upload
+from energy.documents import ApplianceRows, SiteUpload
 from energy.manifest import Manifest, ManifestUpload
 
 NOON = dt.datetime(2024, 5, 1, 12)
@@ -74,6 +75,34 @@ def test_the_first_upload_of_a_site_stands_alone():
     first = held("raw/a.csv")
     assert resolution.with_upload(None, first) == {"raw/a.csv": first}
     assert resolution.touched_months(None, first) == ["2024-05"]
+
+
+def test_a_new_name_touches_every_month():
+    first, added = held("raw/a.csv", months=["2024-01", "2024-03"]), held("raw/b.csv", months=["2024-07"])
+    assert resolution.touched_months(manifest(first), added, renamed=True) == ["2024-01", "2024-03", "2024-07"]
+
+
+def site_upload(*names, accepted=1):
+    rows = [ApplianceRows(appliance=name, accepted=accepted, rejected=1, duplicates=0, estimated=0) for name in names]
+    return SiteUpload(run_id="r", appliances=rows)
+
+
+def test_spellings_of_all_uploads_are_one_name_in_any_order():
+    uploads = [site_upload("Oven", "Kühlschrank", None), site_upload("oven"), site_upload("Ku\u0308hlschrank  ", "fan")]
+    for order in itertools.permutations(uploads):
+        shown = resolution.names_shown(order)
+        assert shown == {"fan": "fan", "kühlschrank": "Kühlschrank", "oven": "oven"}
+    assert resolution.names_shown([site_upload("Oven"), site_upload("oven", accepted=0)]) == {"oven": "Oven"}
+
+
+def test_a_name_changes_only_where_it_was_published_under_another():
+    assert resolution.is_renamed({"oven": "Oven"}, {"oven": "oven"})
+    assert not resolution.is_renamed({"oven": "Oven", "gone": "gone"}, {"oven": "Oven", "new": "new"})
+
+
+def test_readings_take_the_name_that_stands_for_them():
+    frame = resolution.with_names_shown(readings((0, "OVEN", 1.0), (0, "fan", 2.0)), {"oven": "oven", "fan": "fan"})
+    assert frame["appliance"].to_list() == ["oven", "fan"]
 
 
 def test_uploads_of_a_month_come_in_the_order_of_precedence():

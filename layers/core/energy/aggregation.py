@@ -30,6 +30,7 @@ class Tables:
     """The tables of one site, each sorted: appliances by name, the others by time or hour, then appliance.
 
     `intervals` has appliance and interval over the whole history (a duration; null with fewer than two readings).
+    `steps` says how each day of an appliance was cut: the interval `us` in microseconds, and the number of `slots`.
     """
 
     appliances: pl.DataFrame
@@ -37,6 +38,7 @@ class Tables:
     profile: pl.DataFrame
     daily: pl.DataFrame
     intervals: pl.DataFrame
+    steps: pl.DataFrame
 
 
 def tables(readings: pl.DataFrame, timezone: str) -> Tables:
@@ -45,12 +47,14 @@ def tables(readings: pl.DataFrame, timezone: str) -> Tables:
     hourly = hourly_table(ordered)
     intervals = interval_table(ordered)
     profile = profile_table(hours_told(hourly, intervals))
+    days = day_table(ordered, timezone)
     return Tables(
         appliances=appliance_table(ordered, profile),
         hourly=hourly.sort("timestamp_utc", "appliance"),
         profile=profile,
-        daily=daily_table(ordered, timezone),
+        daily=days.drop("us", "slots"),
         intervals=intervals,
+        steps=days.select("appliance", "date", "us", "slots"),
     )
 
 
@@ -142,8 +146,8 @@ def hours_told(hourly: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
     return hourly.join(coarse, on="appliance", how="anti", maintain_order="left")
 
 
-def daily_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """Energy and coverage by local day and appliance.
+def day_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Energy and coverage by local day and appliance, and how the day was cut: interval `us`, number of `slots`.
 
     A day of 23, 24 or 25 hours is cut into intervals; `coverage` is the share of them that have a reading. They are cut
     from midnight on, or half an interval off if more have a reading then: a clock that wavers around the full minute
@@ -152,7 +156,7 @@ def daily_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
     dated = _with_steps(
         ordered.with_columns(date=pl.col("timestamp").dt.date(), month=pl.col("timestamp").dt.month_start().dt.date())
     )
-    intervals = _day_intervals(dated).join(_days(dated["date"], timezone), on="date", how="left")
+    intervals = _day_intervals(dated).join(local_days(dated["date"], timezone), on="date", how="left")
     # At least one, also where the day is shorter than the interval: the last interval takes what is left of the day.
     slots = (pl.col("length").dt.total_microseconds() / pl.col("us")).round().cast(pl.Int64).clip(lower_bound=1)
     since = (pl.col("timestamp_utc") - pl.col("starts")).dt.total_microseconds()
@@ -166,10 +170,11 @@ def daily_table(ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
         .agg(
             pl.col("kwh"),
             pl.max_horizontal(pl.col("slot").n_unique(), pl.col("slot_off").n_unique()).alias("covered"),
-            pl.col("slots").first(),
+            pl.col("us", "slots").first(),
         )
-        .select("date", "appliance", pl.col("kwh").list.sum(), coverage=pl.col("covered") / pl.col("slots"))
+        .with_columns(pl.col("kwh").list.sum(), coverage=pl.col("covered") / pl.col("slots"))
         .with_columns(complete=(pl.col("coverage") >= COMPLETE_FROM_COVERAGE).fill_null(False))
+        .select("date", "appliance", "kwh", "coverage", "complete", "us", "slots")
         .sort("date", "appliance")
     )
 
@@ -223,7 +228,7 @@ def _typical(steps: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     )
 
 
-def _days(dates: pl.Series, timezone: str) -> pl.DataFrame:
+def local_days(dates: pl.Series, timezone: str) -> pl.DataFrame:
     """date, starts (UTC instant of its first moment), length of each local day."""
     days: list[dt.date] = dates.unique().sort().to_list()
     starts = [day_start(day, timezone) for day in days]

@@ -42,6 +42,40 @@ class UploadQuality(Document):
     appliances: list[ApplianceRows]
 
 
+class SiteUpload(Document):
+    """One upload that counts: which run read it, and what became of its rows."""
+
+    run_id: str
+    appliances: list[ApplianceRows]
+
+
+class SiteUploads(Document):
+    """Written by "Aggregate readings": every upload that counts, by key, so that the next publication reads only this
+    document and the quality of its own upload.
+    """
+
+    uploads: dict[str, SiteUpload]
+
+
+class Quality(Document):
+    """How complete the readings of one appliance, or of all together, are: a row of quality_data."""
+
+    interval_minutes: float | None
+    readings: int
+    expected_readings: int | None
+    coverage: float | None
+    gaps: int | None
+    missing_hours: float | None
+    longest_gap_hours: float | None
+    longest_gap_start: dt.datetime | None
+    flatlines: int
+    flatline_hours: float
+    duplicates: int
+    rejected: int
+    estimated_share: float
+    estimated_kwh_share: float | None
+
+
 class ApplianceSummary(Document):
     """One appliance over the site's whole history. `profile_kwh` has 24 means, by local hour; null = never read.
 
@@ -62,6 +96,7 @@ class ApplianceSummary(Document):
     interval_minutes: float | None
     complete_days: int
     profile_kwh: list[float | None]
+    quality: Quality
 
 
 class DayTotal(Document):
@@ -77,6 +112,7 @@ class ReadingsSummary(Document):
     """Written by "Aggregate readings". Appliances are sorted by energy, largest first; days by date.
 
     `weekday_hour_kwh` has 7 lists (Monday first) of 24 means of the site's energy in that hour; null = never read.
+    `quality` is that of all appliances together.
     """
 
     site: str
@@ -91,6 +127,7 @@ class ReadingsSummary(Document):
     days: list[DayTotal]
     weekday_hour_kwh: list[list[float | None]]
     uploads: int
+    quality: Quality
 
 
 class AnomalyRow(Document):

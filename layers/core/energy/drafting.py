@@ -1,13 +1,17 @@
 """A publication drafted: all uploads of a site resolved, with one more, and its tables written; not yet committed."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 import energy
 from energy import aggregation, lake, parquet, resolution, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
-from energy.errors import TimezoneChanged
+from energy.documents import SiteUpload, SiteUploads, UploadQuality
+from energy.errors import ObjectMissing, TimezoneChanged
 from energy.manifest import Manifest, ManifestUpload, Partition
-from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, READINGS, Table
+from energy.quality import quality_table
+from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS, Table
 from energy.settings import settings
 from energy.summary import readings_summary
 
@@ -17,6 +21,7 @@ FILE_NAMES = {
     HOURLY.name: "hourly.parquet",
     PROFILE.name: "profile.parquet",
     DAILY.name: "daily.parquet",
+    QUALITY.name: "quality.parquet",
 }
 
 
@@ -24,15 +29,28 @@ def aggregate(request: AggregateInput) -> Publication:
     """All uploads of the site, this one among them, to tables and a draft manifest on top of the manifest found now."""
     validated = request.validated
     base, base_etag = _base(validated.site)
-    timezone = settings().site_timezone
+    timezone = validated.timezone or settings().site_timezone
     if base and base.timezone != timezone:
         raise TimezoneChanged(validated.site, published=base.timezone, configured=timezone)
-    pub = lake.publication_id(validated.run_id, base_etag, settings().recipe)
+    pub = lake.publication_id(validated.run_id, base_etag, validated.upload.recipe)
     added = ManifestUpload(upload=validated.upload, rows=validated.rows, months=validated.months)
     uploads = resolution.with_upload(base, added)
-    months, readings = _months(base, uploads, added, validated.site, pub)
+    counted_before = _counted_before(base)
+    counted = _counted(counted_before, uploads, validated)
+    shown = resolution.names_shown(counted.uploads.values())
+    renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
+    touched = resolution.touched_months(base, added, renamed)
+    holders = {month: resolution.holding(uploads.values(), month) for month in touched}
+    months, readings = _months(base, holders, shown, validated.site, pub)
     tables = aggregation.tables(readings, timezone)
-    site_wide = {APPLIANCES: tables.appliances, HOURLY: tables.hourly, PROFILE: tables.profile, DAILY: tables.daily}
+    quality = quality_table(readings, tables, counted.uploads.values(), shown, timezone)
+    site_wide = {
+        APPLIANCES: tables.appliances,
+        HOURLY: tables.hourly,
+        PROFILE: tables.profile,
+        DAILY: tables.daily,
+        QUALITY: quality,
+    }
     written = {table: _write_table(frame, table, validated.site, pub) for table, frame in site_wide.items()}
     draft = Manifest(
         site=validated.site,
@@ -43,7 +61,8 @@ def aggregate(request: AggregateInput) -> Publication:
         tables={READINGS.name: months}
         | {table.name: [Partition(values=[validated.site], prefix=prefix)] for table, prefix in written.items()},
     )
-    summary = readings_summary(tables, validated.site, timezone, len(uploads))
+    summary = readings_summary(tables, quality, validated.site, timezone, len(uploads))
+    _write_document("uploads", counted.model_dump_json(indent=1).encode(), validated, pub)
     return Publication(
         site=validated.site,
         pub=pub,
@@ -67,23 +86,44 @@ def _base(site: str) -> tuple[Manifest | None, str | None]:
     return Manifest.model_validate_json(content), etag
 
 
+def _counted_before(base: Manifest | None) -> SiteUploads:
+    if base is None:
+        return SiteUploads(uploads={})
+    return SiteUploads.model_validate_json(
+        store.read(lake.publication_document_key("processed", base.site, base.pub, "uploads"))
+    )
+
+
+def _counted(before: SiteUploads, uploads: dict[str, ManifestUpload], validated: ValidateOutput) -> SiteUploads:
+    """What became of the rows of every upload that counts: known from the base, but for the one that is new."""
+    counted = {key: before.uploads[key] for key in uploads if key in before.uploads}
+    upload = validated.upload
+    if uploads[upload.key].upload.run_id == validated.run_id:
+        if validated.quality_key is None:
+            raise ObjectMissing(lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id))
+        quality = UploadQuality.model_validate_json(store.read(validated.quality_key))
+        counted[upload.key] = SiteUpload(run_id=validated.run_id, appliances=quality.appliances)
+    return SiteUploads(uploads=dict(sorted(counted.items())))
+
+
 def _months(
-    base: Manifest | None, uploads: dict[str, ManifestUpload], added: ManifestUpload, site: str, pub: str
+    base: Manifest | None, holders: dict[str, list[Upload]], shown: Mapping[str, str], site: str, pub: str
 ) -> tuple[list[Partition], pl.DataFrame]:
     """The readings' partitions and all readings of the site.
 
-    Touched months are resolved and written again, the others stay where they are; a month that no upload holds any more
-    is left out.
+    The months that uploads are given for are resolved and written again, the others stay where they are; a month that
+    no upload holds any more is left out.
     """
-    touched = resolution.touched_months(base, added)
     published = base.tables.get(READINGS.name, []) if base else []
-    partitions = [partition for partition in published if partition.values[-1] not in touched]
+    partitions = [partition for partition in published if partition.values[-1] not in holders]
     frames = [parquet.from_bytes(store.read(kept.prefix + FILE_NAMES[READINGS.name])) for kept in partitions]
-    for month in touched:
-        holders = resolution.holding(uploads.values(), month)
-        if not holders:
+    for month, held in holders.items():
+        if not held:
             continue
-        readings = resolution.resolve([(holder.upload_id, _validated_readings(holder, month)) for holder in holders])
+        validated = [
+            (one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held
+        ]
+        readings = resolution.resolve(validated)
         prefix = lake.readings_prefix(site, month, pub)
         frames.append(parquet.as_table(readings, READINGS))
         store.put_once(prefix + FILE_NAMES[READINGS.name], parquet.to_bytes(frames[-1]))

@@ -75,6 +75,11 @@ READINGS = Table(
         _TIMESTAMP_UTC,
         _APPLIANCE,
         Column("kwh", "double", "energy used in the interval, kWh"),
+        Column(
+            "estimated",
+            "boolean",
+            "whether it was estimated: by who measured, or spread over a register's longer interval",
+        ),
         Column("upload", "string", "identifies the upload (key under raw/) that the reading came from"),
     ),
     (_SITE, _MONTH),
@@ -138,6 +143,45 @@ DAILY = Table(
     ),
     (_SITE,),
 )
+QUALITY = Table(
+    "quality_data",
+    "processed/quality",
+    "one appliance, or all together, over the whole history: how complete its readings are",
+    (
+        Column("appliance", "string", "appliance as named in the upload; null for all appliances together"),
+        Column("interval_minutes", "double", "usual time between two readings, minutes; null if unknown or not one"),
+        Column("readings", "bigint", "number of readings"),
+        Column(
+            "expected_readings",
+            "bigint",
+            "intervals in the site's days from its first reading to its last; null if the interval is unknown",
+        ),
+        Column(
+            "coverage",
+            "double",
+            "mean of the days' coverage from the site's first day to its last, 0 to 1; a day without readings counts 0",
+        ),
+        Column("gaps", "bigint", "number of stretches without readings, at least half an interval longer than usual"),
+        Column("missing_hours", "double", "length of all gaps, hours; for all together the sum of the appliances'"),
+        Column("longest_gap_hours", "double", "length of the longest gap, hours; null without a gap"),
+        Column("longest_gap_start", "timestamp", "start of the longest gap, local wall-clock time; null without a gap"),
+        Column(
+            "flatlines",
+            "bigint",
+            "number of stretches of one value other than zero, at least 24 hours and 24 measured readings long",
+        ),
+        Column("flatline_hours", "double", "length of all flatlines, hours"),
+        Column("duplicates", "bigint", "rows of the site's uploads that repeat another of the same upload"),
+        Column("rejected", "bigint", "rows of the site's uploads that were set apart as unusable"),
+        Column("estimated_share", "double", "share of the readings that are estimated, 0 to 1"),
+        Column(
+            "estimated_kwh_share",
+            "double",
+            "share of the energy that estimated readings hold, 0 to 1; null if none was used",
+        ),
+    ),
+    (_SITE,),
+)
 ANOMALIES = Table(
     "anomaly_data",
     "anomalies",
@@ -163,5 +207,5 @@ APPLIANCE_FORECAST = Table(
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (READINGS, APPLIANCES, HOURLY, PROFILE, DAILY, ANOMALIES, FORECAST, APPLIANCE_FORECAST)
+    for table in (READINGS, APPLIANCES, HOURLY, PROFILE, DAILY, QUALITY, ANOMALIES, FORECAST, APPLIANCE_FORECAST)
 }

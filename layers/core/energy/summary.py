@@ -5,20 +5,20 @@ import math
 import polars as pl
 
 from energy.aggregation import Tables, hours_told, peak_hours
-from energy.documents import ApplianceSummary, DayTotal, ReadingsSummary
+from energy.documents import ApplianceSummary, DayTotal, Quality, ReadingsSummary
 
 _HOURS = range(24)
 _WEEKDAYS = range(1, 8)
 
 
-def readings_summary(tables: Tables, site: str, timezone: str, uploads: int) -> ReadingsSummary:
-    """What a report says about a site's readings.
+def readings_summary(tables: Tables, quality: pl.DataFrame, site: str, timezone: str, uploads: int) -> ReadingsSummary:
+    """What a report says about a site's readings; `quality` is their table of quality.
 
     Its coverage is over all days from the first to the last reading, days without any among them.
     """
     appliances = tables.appliances
     days = day_totals(tables.daily, appliances.height)
-    span_days = (days[-1].date - days[0].date).days + 1
+    qualities = _qualities(quality)
     site_hours = _site_hours(hours_told(tables.hourly, tables.intervals))
     return ReadingsSummary(
         site=site,
@@ -27,12 +27,13 @@ def readings_summary(tables: Tables, site: str, timezone: str, uploads: int) -> 
         readings=int(appliances["readings"].sum()),
         first_timestamp=min(appliances["first_timestamp"].to_list()),
         last_timestamp=max(appliances["last_timestamp"].to_list()),
-        coverage=math.fsum(day.coverage for day in days) / span_days,
+        coverage=qualities[None].coverage or 0.0,
         peak_hour=_peak_hour(site_hours),
-        appliances=_appliance_summaries(tables),
+        appliances=_appliance_summaries(tables, qualities),
         days=days,
         weekday_hour_kwh=_weekday_hours(site_hours),
         uploads=uploads,
+        quality=qualities[None],
     )
 
 
@@ -47,7 +48,12 @@ def day_totals(daily: pl.DataFrame, appliances: int) -> list[DayTotal]:
     return [DayTotal(**row) for row in totals.sort("date").iter_rows(named=True)]
 
 
-def _appliance_summaries(tables: Tables) -> list[ApplianceSummary]:
+def _qualities(quality: pl.DataFrame) -> dict[str | None, Quality]:
+    """By appliance; None for all together."""
+    return {row.pop("appliance"): Quality(**row) for row in quality.iter_rows(named=True)}
+
+
+def _appliance_summaries(tables: Tables, qualities: dict[str | None, Quality]) -> list[ApplianceSummary]:
     profiles = {
         (appliance, hour): mean
         for appliance, hour, mean in tables.profile.select("appliance", "hour", "mean_kwh").iter_rows()
@@ -63,6 +69,7 @@ def _appliance_summaries(tables: Tables) -> list[ApplianceSummary]:
             interval_minutes=minutes[row["appliance"]],
             complete_days=complete_days[row["appliance"]],
             profile_kwh=[profiles.get((row["appliance"], hour)) for hour in _HOURS],
+            quality=qualities[row["appliance"]],
         )
         for row in rows
     ]
