@@ -11,10 +11,32 @@ from energy.documents import (
     DayTotal,
     ForecastDay,
     ForecastSummary,
+    Quality,
     ReadingsSummary,
 )
 
 FIRST = dt.date(2026, 3, 2)  # a Monday
+
+
+def quality(readings, **changes):
+    """Hourly readings that lack nothing."""
+    told = Quality(
+        interval_minutes=60.0,
+        readings=readings,
+        expected_readings=readings,
+        coverage=1.0,
+        gaps=0,
+        missing_hours=0.0,
+        longest_gap_hours=None,
+        longest_gap_start=None,
+        flatlines=0,
+        flatline_hours=0.0,
+        duplicates=0,
+        rejected=0,
+        estimated_share=0.0,
+        estimated_kwh_share=0.0,
+    )
+    return told.model_copy(update=changes)
 
 
 def appliance(name, total_kwh, share, *, days=28, profile=None, max_kwh=2.0, interval_minutes=60.0, complete_days=None):
@@ -35,6 +57,7 @@ def appliance(name, total_kwh, share, *, days=28, profile=None, max_kwh=2.0, int
         interval_minutes=interval_minutes,
         complete_days=days if complete_days is None else complete_days,
         profile_kwh=profile,
+        quality=quality(days * 24, interval_minutes=interval_minutes),
     )
 
 
@@ -64,6 +87,7 @@ def readings(appliances, day_kwh, *, complete=None, peak_hour=19, **changes):
         days=days,
         weekday_hour_kwh=[hours] * 7,
         uploads=1,
+        quality=quality(len(day_kwh) * 24 * len(appliances)),
     ).model_copy(update=changes)
 
 

@@ -1,5 +1,7 @@
 """Text stands on facts: what the checker refuses, and what the rules write."""
 
+import datetime as dt
+
 import pytest
 import report_home as home
 
@@ -204,3 +206,59 @@ def test_nothing_used_says_so_and_no_more():
     assert said(narrative.behaviour, sheet).startswith("No energy was used in this time, so nothing is always on.")
     assert said(narrative.peak, sheet) == "No energy was used in this time, so no hour is busier than another."
     assert [narrative.actions, narrative.saving, narrative.findings, narrative.potential] == [[], [], [], []]
+
+
+def test_the_quality_of_complete_readings_is_said_plainly():
+    sheet = fact_sheet(home.request(), home.home(), home.anomalies(), None)
+    assert said(rules.write_text(sheet).quality, sheet) == (
+        "Of the time from the first day to the last, 100.0 % has readings, as a mean of all appliances. There are no"
+        " gaps between them. No reading is marked as estimated."
+    )
+
+
+def test_gaps_estimates_flatlines_and_rejected_rows_are_said():
+    gap = {"longest_gap_hours": 71.0, "longest_gap_start": dt.datetime(2026, 3, 14, 13)}
+    changes = gap | {
+        "coverage": 0.99996,
+        "gaps": 3,
+        "missing_hours": 73.0,
+        "flatlines": 1,
+        "flatline_hours": 60.0,
+        "rejected": 5,
+        "estimated_share": 0.12,
+        "estimated_kwh_share": 0.2,
+    }
+    readings = home.home()
+    appliances = [
+        one if one.appliance != "Dishwasher" else one.model_copy(update={"quality": one.quality.model_copy(update=gap)})
+        for one in readings.appliances
+    ]
+    readings = readings.model_copy(update={"appliances": appliances, "quality": home.quality(2016, **changes)})
+    sheet = fact_sheet(home.request(), readings, home.anomalies(), None)
+    assert said(rules.write_text(sheet).quality, sheet) == (
+        "Of the time from the first day to the last, 99.9 % has readings, as a mean of all appliances. Gaps: 3. The"
+        " longest begins on Sat 14 Mar 2026 13:00 and lasts 3 days (Dishwasher). Estimated, not measured: 12 % of the"
+        " readings, 20 % of the energy. They count like any other, also where unusual hours and the days ahead are"
+        " computed. Stretches of one and the same value for a day or longer, as from a meter that hangs: 1, 60 h in"
+        " all. Rows set apart because they could not be used, over all uploads: 5."
+    )
+    assert sheet.tables["quality"].rows[-1] == [
+        "All together",
+        60.0,
+        2016,
+        0.999,
+        3,
+        73.0,
+        71.0,
+        "2026-03-14T13:00:00",
+        60.0,
+        0.12,
+        5,
+        0,
+    ]
+
+
+def test_quality_that_cannot_be_told_is_not():
+    readings = home.home().model_copy(update={"quality": home.quality(1, gaps=None, missing_hours=None, coverage=0.0)})
+    sheet = fact_sheet(home.request(), readings, home.anomalies(), None)
+    assert "gaps" not in said(rules.write_text(sheet).quality, sheet)

@@ -41,6 +41,34 @@ def summary(sheet: FactSheet) -> list[str]:
     return said
 
 
+def quality(sheet: FactSheet) -> list[str]:
+    """How far the readings carry what the report says: what is missing, what was estimated, what looks stuck."""
+    said = ["Of the time from the first day to the last, {{Q.coverage}} has readings, as a mean of all appliances."]
+    if sheet.known("Q.longest_gap_hours"):
+        said.append(
+            "Gaps: {{Q.gaps}}. The longest begins on {{Q.longest_gap_start}} and lasts {{Q.longest_gap}}"
+            " ({{Q.longest_gap_of}})."
+        )
+    elif sheet.known("Q.gaps"):
+        said.append("There are no gaps between them.")
+    if sheet.number("Q.estimated_share"):
+        part = ", {{Q.estimated_kwh_share}} of the energy" if sheet.known("Q.estimated_kwh_share") else ""
+        said.append(
+            f"Estimated, not measured: {{{{Q.estimated_share}}}} of the readings{part}. They count like any other, also"
+            " where unusual hours and the days ahead are computed."
+        )
+    else:
+        said.append("No reading is marked as estimated.")
+    if sheet.number("Q.flatlines"):
+        said.append(
+            "Stretches of one and the same value for a day or longer, as from a meter that hangs: {{Q.flatlines}},"
+            " {{Q.flatline_hours}} in all."
+        )
+    if sheet.number("Q.rejected"):
+        said.append("Rows set apart because they could not be used, over all uploads: {{Q.rejected}}.")
+    return said
+
+
 def behaviour(sheet: FactSheet) -> list[str]:
     """Always-on, workdays against weekends, and the last week against the one before."""
     said = []

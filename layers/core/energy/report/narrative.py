@@ -41,6 +41,7 @@ class Narrative(Part):
 
     provider: str
     summary: list[str]
+    quality: list[str]
     behaviour: list[str]
     peak: list[str]
     unusual: list[str]
@@ -98,7 +99,7 @@ def _actions(narrative: Narrative) -> Iterator[tuple[Action, str | None]]:
 
 def _texts(narrative: Narrative) -> Iterator[tuple[str, str | None]]:
     """Every text with the only appliance that it may cite, if it is about one."""
-    sections = (narrative.summary, narrative.behaviour, narrative.peak, narrative.unusual)
+    sections = (narrative.summary, narrative.quality, narrative.behaviour, narrative.peak, narrative.unusual)
     for sentences in (*sections, narrative.forecast, narrative.saving, narrative.potential):
         yield from ((sentence, None) for sentence in sentences)
     for finding in narrative.findings:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 REPORT_FORMAT = 1
 QUALITY_FACTS = (
-    ("site.coverage", "Coverage of the time read"),
     ("site.complete_days", "Days on which every appliance was read completely"),
     ("site.readings", "Readings that count"),
     ("site.uploads", "Uploads that count"),
@@ -42,6 +41,9 @@ METHOD = (
     " may count more.",
     "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to come"
     " than its percentage says.",
+    "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a reading. A"
+    " gap is a stretch without readings that is longer than the appliance's usual step allows, also before its first"
+    " reading and after its last.",
     "What is always on is read from average night hours, so it is an upper limit.",
     "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard deviations."
     " It is a hint to look, not a fault.",

@@ -12,6 +12,7 @@ def write_text(sheet: FactSheet) -> Narrative:
     return Narrative(
         provider=PROVIDER,
         summary=insights.summary(sheet),
+        quality=insights.quality(sheet),
         behaviour=insights.behaviour(sheet),
         peak=insights.peak(sheet),
         unusual=insights.unusual(sheet),

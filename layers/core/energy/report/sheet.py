@@ -1,14 +1,22 @@
 """The fact sheet of one publication, computed from what the earlier steps left in the lake."""
 
+import datetime as dt
 import statistics
 
 from energy import __version__
 from energy.contracts import GenerateReportInput
-from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, ReadingsSummary
+from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.report import advice
 from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
 from energy.report.facts import Appliance, Collector, FactSheet, format_value, kwh_decimals
-from energy.report.tables import APPLIANCES_DRAWN, MAX_TEXT_LENGTH, UNUSUAL_SHOWN, tables, tells_hours
+from energy.report.tables import (
+    APPLIANCES_DRAWN,
+    MAX_TEXT_LENGTH,
+    UNUSUAL_SHOWN,
+    rounded_down,
+    tables,
+    tells_hours,
+)
 
 PEAK_HOURS = range(18, 21)
 NIGHT_HOURS = range(1, 5)
@@ -39,6 +47,7 @@ def fact_sheet(
     ]
     _add_run(facts, request)
     _add_site(facts, readings, anomalies)
+    _add_quality(facts, readings)
     _add_days(facts, readings.days)
     for appliance, summary in zip(appliances, readings.appliances, strict=True):
         _add_appliance(facts, appliance, summary, anomalies)
@@ -100,6 +109,39 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     facts.add("others.count", len(others), "count", _READINGS)
     facts.kwh("others.kwh", sum(one.total_kwh for one in others), _READINGS)
     facts.share("others.share", sum(one.share or 0.0 for one in others) if used else None, _READINGS, dp=1)
+
+
+def _add_quality(facts: Collector, readings: ReadingsSummary) -> None:
+    told = readings.quality
+    facts.add("Q.coverage", rounded_down(told.coverage), "share", _READINGS, dp=1)
+    facts.add("Q.gaps", told.gaps, "count", _READINGS)
+    facts.add("Q.longest_gap_hours", told.longest_gap_hours, "hours", _READINGS)
+    facts.add("Q.longest_gap", _duration(told.longest_gap_hours), "text", _READINGS)
+    start = told.longest_gap_start
+    facts.add("Q.longest_gap_start", start.isoformat() if start else None, "datetime", _READINGS)
+    longest = [one for one in readings.appliances if start and _longest(one.quality) == _longest(told)]
+    names = display_name(longest[0].appliance) if longest else None
+    shown = f"{names} and {len(longest) - 1} more" if len(longest) > 1 else names
+    facts.add("Q.longest_gap_of", shown, "text", _READINGS)
+    facts.add("Q.flatlines", told.flatlines, "count", _READINGS)
+    facts.add("Q.flatline_hours", told.flatline_hours, "hours", _READINGS)
+    facts.share("Q.estimated_share", told.estimated_share, _READINGS)
+    facts.share("Q.estimated_kwh_share", told.estimated_kwh_share, _READINGS)
+    facts.add("Q.rejected", told.rejected, "count", _READINGS)
+    facts.add("Q.duplicates", told.duplicates, "count", _READINGS)
+
+
+def _longest(told: Quality) -> tuple[float | None, dt.datetime | None]:
+    return told.longest_gap_hours, told.longest_gap_start
+
+
+def _duration(hours: float | None) -> str | None:
+    """Hours in the unit that people would use."""
+    if hours is None:
+        return None
+    number, unit = (hours / 24, "days") if hours >= 48 else (hours, "hours") if hours >= 1 else (hours * 60, "minutes")
+    text = f"{number:,.1f}".removesuffix(".0")
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
 
 
 def _add_days(facts: Collector, days: list[DayTotal]) -> None:

@@ -1,5 +1,7 @@
 """The tables of a report: what its charts are drawn from, and what a reader can check them against."""
 
+import math
+
 from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, ReadingsSummary
 from energy.report.appliances import display_name
 from energy.report.facts import WEEKDAYS, Column, Table, Value, kwh_decimals
@@ -8,6 +10,7 @@ DAYS_SHOWN = 56
 UNUSUAL_SHOWN = 10
 PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 12
+QUALITY_SHOWN = 50
 MAX_TEXT_LENGTH = 400
 
 
@@ -20,6 +23,7 @@ def tables(readings: ReadingsSummary, anomalies: AnomalySummary, forecast: Forec
         _profiles(readings),
         _unusual(anomalies),
         _skipped(anomalies),
+        _quality(readings),
     ]
     if forecast:
         built += [_forecast(forecast), _forecast_appliances(forecast)]
@@ -164,6 +168,61 @@ def _skipped(anomalies: AnomalySummary) -> Table:
         ],
         source="anomaly summary",
     )
+
+
+def _quality(readings: ReadingsSummary) -> Table:
+    shown = readings.appliances[:QUALITY_SHOWN]
+    rows = [(display_name(one.appliance), one.quality) for one in shown]
+    if len(readings.appliances) > 1:
+        rows.append(("All together", readings.quality))
+    return Table(
+        id="quality",
+        title="How complete the readings are",
+        columns=[
+            Column(title="Appliance", unit="text"),
+            Column(title="Read every, minutes", unit="count", dp=0 if _whole_minutes(readings) else 1),
+            Column(title="Readings", unit="count"),
+            Column(title="Coverage", unit="share", dp=1),
+            Column(title="Gaps", unit="count"),
+            Column(title="Hours missing", unit="count", dp=1),
+            Column(title="Longest gap, hours", unit="count", dp=1),
+            Column(title="Longest gap from", unit="datetime"),
+            Column(title="Hours of one value", unit="count"),
+            Column(title="Estimated", unit="share", dp=1),
+            Column(title="Rejected rows", unit="count"),
+            Column(title="Duplicate rows", unit="count"),
+        ],
+        rows=[
+            [
+                name,
+                told.interval_minutes,
+                told.readings,
+                rounded_down(told.coverage),
+                told.gaps,
+                told.missing_hours,
+                told.longest_gap_hours,
+                told.longest_gap_start.isoformat() if told.longest_gap_start else None,
+                told.flatline_hours,
+                told.estimated_share,
+                told.rejected,
+                told.duplicates,
+            ]
+            for name, told in rows
+        ],
+        source="readings summary",
+        notes=[f"The {len(shown)} largest of {len(readings.appliances)} appliances."]
+        if len(shown) < len(readings.appliances)
+        else [],
+    )
+
+
+def rounded_down(share: float | None) -> float | None:
+    """A coverage to a tenth of a percent, so that what is not complete never looks so."""
+    return None if share is None else math.floor(share * 1000 + 1e-9) / 1000
+
+
+def _whole_minutes(readings: ReadingsSummary) -> bool:
+    return all((one.interval_minutes or 0.0).is_integer() for one in readings.appliances)
 
 
 def _forecast(forecast: ForecastSummary) -> Table:
