@@ -15,6 +15,9 @@ from energy import site_config
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+FORMATS = (ROOT / "docs" / "formats.md").read_text()
+# No export, but whatever `readings.columns` describes.
+CONFIGURED = "as the site's configuration names the columns"
 COMMANDS = typer.main.get_command(app).commands
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
@@ -89,6 +92,14 @@ def test_the_links_of_the_documents_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_export_that_is_known_by_its_header_is_documented() -> None:
+    sources = (ROOT / "layers" / "core" / "energy" / "intake" / "formats").glob("*.py")
+    families = {name for source in sources for name in re.findall(r'family="([^"]+)",', source.read_text())}
+    documented = FORMATS.split("## Exports that are known by their header\n")[1]
+
+    assert set(re.findall(r"^\| (?!export |---)([^|]+) \|", documented, re.MULTILINE)) == families - {CONFIGURED}
 
 
 def test_the_readme_leads_to_every_page() -> None:
