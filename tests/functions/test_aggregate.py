@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import random
 
 import pytest
 
 from energy import __version__, lake, parquet, store
 from energy.contracts import RowCounts, Upload
 from energy.documents import ReadingsSummary
+from energy.drafting import FILE_NAMES
 from energy.errors import TimezoneChanged
 from energy.manifest import Manifest
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS
@@ -16,6 +18,8 @@ from energy.settings import settings
 HEADER = "timestamp,appliance,kwh\n"
 MARCH = HEADER + "2024-03-01 10:00,oven,1\n2024-03-01 11:00,oven,2\n"
 APRIL = HEADER + "2024-03-01 11:00,oven,5\n2024-04-01 10:00,oven,4\n"
+# Two appliances, however they are written.
+SPELLINGS = ["Oven", "oven", " OVEN ", "Kühlschrank", "KÜHLSCHRANK", "Ku\u0308hlschrank"]
 
 
 @pytest.fixture
@@ -140,26 +144,38 @@ def test_any_order_of_uploads_publishes_the_same_tables(lake_on_moto, validated,
         "c": HEADER + "2024-03-01 10:00,Oven,7\n2024-05-01 00:00,fridge,0.1\n2024-05-01 01:00,fridge,\n",
     }
     outputs = {name: validated(content, key=f"raw/{name}.csv") for name, content in contents.items()}
-    seen = set()
-    for order in itertools.permutations(contents):
-        lake_on_moto.delete_object(Bucket="lake", Key=lake.manifest_key("home"))
-        for name in order:
-            publication = aggregate(outputs[name])
-            manifest = commit(publication)
-        tables = {
-            (name, *partition.values): store.read(partition.prefix + name_of_file)
-            for name, name_of_file in (
-                (READINGS.name, "readings.parquet"),
-                (APPLIANCES.name, "appliances.parquet"),
-                (HOURLY.name, "hourly.parquet"),
-                (DAILY.name, "daily.parquet"),
-                (PROFILE.name, "profile.parquet"),
-                (QUALITY.name, "quality.parquet"),
-            )
-            for partition in manifest.tables[name]
-        }
-        seen.add((str(sorted(tables.items())), store.read(publication["summary_key"]), uploads_counted(publication)))
+    seen = {
+        published(lake_on_moto, aggregate, [outputs[name] for name in order])
+        for order in itertools.permutations(contents)
+    }
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_of_uploads_with_any_spellings_publishes_the_same_tables(seed, lake_on_moto, validated, aggregate):
+    chance = random.Random(seed)
+    outputs = []
+    for number in range(4):
+        times = [f"2024-0{chance.randint(1, 3)}-01 0{chance.randint(0, 3)}:00" for _ in range(8)]
+        rows = [f"{time},{chance.choice(SPELLINGS)},{chance.choice('129x')}" for time in times]
+        content = HEADER + "".join(f"{row}\n" for row in [f"2024-01-02 0{number}:00,fan,1", *dict.fromkeys(rows)])
+        outputs.append(validated(content, key=f"raw/{number}.csv"))
+    orders = [chance.sample(outputs, len(outputs)) for _ in range(4)]
+    assert len({published(lake_on_moto, aggregate, order) for order in orders}) == 1
+
+
+def published(s3, aggregate, outputs):
+    """The bytes of every table and document after these uploads to a new site, in this order."""
+    s3.delete_object(Bucket="lake", Key=lake.manifest_key("home"))
+    for output in outputs:
+        publication = aggregate(output)
+        manifest = commit(publication)
+    tables = {
+        (name, *partition.values): store.read(partition.prefix + FILE_NAMES[name])
+        for name, partitions in manifest.tables.items()
+        for partition in partitions
+    }
+    return str(sorted(tables.items())), store.read(publication["summary_key"]), uploads_counted(publication)
 
 
 def uploads_counted(publication):
