@@ -78,7 +78,7 @@ def check(
         console = Console()
         usable = [file for file in files if _tell_person(file, rules, zone_was_chosen, console)]
         if usable:
-            _say_next(usable, timezone, console)
+            _say_next(usable, config, timezone, console)
     if len(usable) < len(files):
         raise typer.Exit(1)
 
@@ -290,9 +290,13 @@ def _table(*columns: str) -> "Table":
     return table
 
 
-def _say_next(usable: list[Path], timezone: str | None, console: "Console") -> None:
+def _say_next(usable: list[Path], config: Path | None, timezone: str | None, console: "Console") -> None:
     from rich.text import Text
 
     names = " ".join(shlex.quote(str(file)) for file in usable)
-    zone = f" --timezone {shlex.quote(timezone)}" if timezone else ""
-    console.print(Text.assemble("Next: ", (safe(f"energy run {names}{zone}"), "bold")), soft_wrap=True)
+    if config:
+        told = f"put {config} into the lake's bucket as config/SITE.yaml, then upload {names}"
+    else:
+        zone = f" --timezone {shlex.quote(timezone)}" if timezone else ""
+        told = f"energy run {names}{zone}"
+    console.print(Text.assemble("Next: ", (safe(told), "bold")), soft_wrap=True)

@@ -137,7 +137,9 @@ def test_the_configuration_says_what_a_file_does_not(readings: Path, tmp_path: P
 
     assert answers(without)[0]["verdict"] == "reject"
     assert answers(configured)[0]["rows_ok"] == 11
-    assert "Europe/Berlin" in check(readings, "--config", config).stdout
+    told = check(readings, "--config", config).stdout
+    assert "Europe/Berlin" in told
+    assert f"Next: put {config} into the lake's bucket as config/SITE.yaml" in told
 
 
 @pytest.mark.parametrize(
