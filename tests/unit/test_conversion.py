@@ -88,6 +88,8 @@ def looped(frame, usual, ordinary):
                 regained = kwh - now["dip"][1]
                 if regained <= limit * ((utc - now["dip"][0]) / dt.timedelta(hours=1)):
                     event, use = "REGISTER_JITTER", max(0.0, regained - now["used"])
+            if code in ordinary and rise > limit * hours and (event is None or drop > 0):
+                event, use = "REGISTER_JUMP", None
             now["used"] += rise
             now["high"] = max(now["high"], kwh)
         if use is not None:

@@ -20,6 +20,7 @@ from energy.documents import ApplianceRows, UploadQuality
 from energy.errors import InputRejected
 from energy.intake import formats, records
 from energy.intake.form import Evidence, Form
+from energy.intake.formats import green_button_xml
 from energy.intake.layout import Head
 from energy.intake.outcome import Outcome, concluded
 from energy.intake.reading import File, Pass
@@ -107,8 +108,6 @@ def judge(path: Path, rules: Rules, uploaded_at: dt.datetime, scratch: Path, nam
     source = open_source(path, name)
     blocks: Callable[[], Iterator[bytes]] = source.blocks
     if source.is_xml:
-        from energy.intake.formats import green_button_xml
-
         blocks = partial(green_button_xml.transcribed_from, source)
     head = records.head_lines(blocks())
     layout = formats.recognise(Head(head), rules)

@@ -18,7 +18,9 @@ _SPACES = " \u00a0\u2009\u202f'\u2019"
 # What one value, taken alone, says of the marks. The first pattern that it matches counts.
 _EVIDENCE = (
     ("plain", rf"^[+-]?[0-9]+{_EXPONENT}$"),
-    ("spaced", rf"^[+-]?[0-9]{{1,3}}(?:[{_SPACES}][0-9]{{3}})+(?:[.,][0-9]*)?$"),
+    ("spaced", rf"^[+-]?[0-9]{{1,3}}(?:[{_SPACES}][0-9]{{3}})+$"),
+    ("spaced_decimal_comma", rf"^[+-]?[0-9]{{1,3}}(?:[{_SPACES}][0-9]{{3}})+,[0-9]*$"),
+    ("spaced_decimal_point", rf"^[+-]?[0-9]{{1,3}}(?:[{_SPACES}][0-9]{{3}})+\.[0-9]*$"),
     ("comma_or_group", r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"),
     ("point_or_group", r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"),
     ("decimal_comma", rf"^[+-]?(?:[0-9]+,[0-9]*|,[0-9]+){_EXPONENT}$"),
@@ -30,6 +32,8 @@ _EVIDENCE = (
     ("missing", rf"(?i)^(?:{'|'.join(MISSING)})$"),
     ("with_unit", _WITH_UNIT),
 )
+
+_SPACED = ("spaced", "spaced_decimal_comma", "spaced_decimal_point")
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,9 @@ def form_of(
     if 2 * evidence.split > readable and not counts["decimal_point"] and not counts["point_or_group"]:
         raise InputRejected(
             "AMBIGUOUS_NUMBER",
-            f"{evidence.examples['split'][:40]!r} may be one number with a decimal comma or the cells of two columns, and "
-            "no reading in the file has a decimal point. Write readings with one, as 1.5 or 1.0, or leave the column after "
-            'them out; or say decimal: "." under readings in config/<site>.yaml.',
+            f"{evidence.examples['split'][:40]!r} may be one number with a decimal comma or the cells of two columns, "
+            "and no reading in the file has a decimal point. Write readings with one, as 1.5 or 1.0, or leave the "
+            'column after them out; or say decimal: "." under readings in config/<site>.yaml.',
         )
     form = _form(evidence, decimal, point_is_given)
     warnings = {}
@@ -127,13 +131,13 @@ def form_of(
 
 def _form(evidence: NumberEvidence, decimal: Literal[".", ","] | None, point_is_given: bool) -> NumberForm:
     counts = evidence.counts
-    spaces = _SPACES if counts["spaced"] else ""
-    commas = counts["decimal_comma"] + counts["point_groups_decimal_comma"]
-    points = counts["decimal_point"] + counts["comma_groups_decimal_point"]
+    spaces = _SPACES if any(counts[kind] for kind in _SPACED) else ""
+    commas = counts["decimal_comma"] + counts["point_groups_decimal_comma"] + counts["spaced_decimal_comma"]
+    points = counts["decimal_point"] + counts["comma_groups_decimal_point"] + counts["spaced_decimal_point"]
     if decimal is None:
         if commas or points:
             if commas == points:
-                raise _ambiguous(evidence, "decimal_comma", "point_groups_decimal_comma")
+                raise _ambiguous(evidence, "decimal_comma", "point_groups_decimal_comma", "spaced_decimal_comma")
             decimal = "," if commas > points else "."
         elif counts["comma_groups"] and not counts["point_groups"]:
             decimal = "."
@@ -152,7 +156,7 @@ def _form(evidence: NumberEvidence, decimal: Literal[".", ","] | None, point_is_
 def _grouped_kind(counts: Counter[str], form: NumberForm) -> str | None:
     other = "comma" if form.decimal == "." else "point"
     decimal = "point" if form.decimal == "." else "comma"
-    for kind in (f"{other}_groups_decimal_{decimal}", f"{other}_groups", f"{other}_or_group", "spaced"):
+    for kind in (f"{other}_groups_decimal_{decimal}", f"{other}_groups", f"{other}_or_group", *_SPACED):
         if counts[kind]:
             return kind
     return None

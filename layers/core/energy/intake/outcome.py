@@ -63,11 +63,11 @@ def concluded(file: File, done: Pass, form: Form) -> Outcome:
         ranks = pl.Series("rank", range(len(shown)), dtype=pl.UInt32)[pl.Series(places).arg_sort()]
     names = [shown[number] for number in places]
     settled = _settled(file, done, ranks)
-    readings, told = energies.of(file, settled.readings, names)
+    energy = energies.of(file, settled.readings, names, settled.steps)
     outcome = Outcome(
         names=names,
         timezone=file.rules.timezone,
-        readings=readings,
+        readings=energy.readings,
         accepted=settled.accepted,
         duplicates=settled.duplicates,
         estimated=settled.estimated,
@@ -80,7 +80,9 @@ def concluded(file: File, done: Pass, form: Form) -> Outcome:
         first_rejected=None,
         set_apart=[done.rejected],
     )
-    outcome.warnings.update(_warnings(file, done), **told, **settled.steps.warnings(names, file.rules.timezone))
+    outcome.warnings.update(
+        _warnings(file, done), **energy.warnings, **energy.steps.warnings(names, file.rules.timezone)
+    )
     outcome.notes.update(_notes(done, settled.several, names))
     if settled.lines is not None:
         contradicting, first = _picked(file, settled.lines, done.appliances, ranks)
@@ -237,5 +239,5 @@ def _read_as(file: File, form: Form, done: Pass) -> dict[str, str]:
         "readings": "each row's own unit" if layout.unit_column is not None else ", ".join(units),
     }
     if done.naive:
-        found["time zone"] = file.zone
+        found["time zone"] = f"{file.zone}, as the format lays down" if layout.timezone else file.zone
     return found

@@ -23,6 +23,11 @@ JITTER_KWH = 1.0
 # of two from above, so the limit is four to eight times the rate: room for a larger use than any seen, and far from
 # what a meter shows that was counting before.
 PLAUSIBLE_TIMES = 4.0
+# Rates of so large a share of an appliance's rises are ordinary, if there are so many, and those up to 32 (a power of
+# two) times as high: a car charges at 11 kW where all else needs 0.4 kW.
+NEARLY_ALL = 0.9
+NEARLY_ALL_FROM_RISES = 10
+FAR_ABOVE = 5
 # A meter runs over where its digits end, at a power of ten; no meter has less than three digits before the point.
 ROLLOVER_FROM_DIGITS = 3
 ROLLOVER_SHARE = 0.1
@@ -39,6 +44,7 @@ EVENTS = {
     "REGISTER_ROLLOVER": "ran over its last digit and went on from zero; what was used meanwhile was counted",
     "REGISTER_RESET": "started again from zero; what it showed then was counted as the use since",
     "REGISTER_REPLACED": "went back as if the meter was replaced; nothing was counted for that step",
+    "REGISTER_JUMP": "rose by more than can have been used; nothing was counted for that step",
 }
 
 _STATE = ("code", "utc", "kwh", "estimated", "high", "dip_utc", "dip_kwh", "balance")
@@ -95,7 +101,8 @@ def ordinary_kw(changes: pl.DataFrame) -> pl.DataFrame:
     """code, kw: what an appliance's mean power is below between any two readings, mistakes apart.
 
     A reading that is far too low is followed by a rise of about the same size, and one that is far too high comes after
-    such a rise. So rises count only where there are more of their size than drops. No row where there are none.
+    such a rise. So rises count only where there are more of their size than drops. A rate far above nearly all others
+    is no ordinary one: it may be a wrong number, or another meter. No row where there are no rises.
     """
     sizes = pl.col("size") + pl.int_ranges(-1, 2)
     drops = (
@@ -109,8 +116,25 @@ def ordinary_kw(changes: pl.DataFrame) -> pl.DataFrame:
         changes.filter(~pl.col("is_drop"))
         .join(drops, on=["code", "size"], how="left")
         .filter(pl.col("count").sum().over("code", "size") > pl.col("drops").fill_null(0))
+        .group_by("code", "rate")
+        .agg(pl.col("count").sum())
+        .sort("code", "rate")
+        .with_columns(passed=pl.col("count").cum_sum().over("code"), rises=pl.col("count").sum().over("code"))
         .group_by("code")
-        .agg(kw=pl.lit(2.0).pow(pl.col("rate").max() + 1))
+        .agg(
+            most=pl.col("rate").max(),
+            nearly_all=pl.col("rate").filter(pl.col("passed") >= NEARLY_ALL * pl.col("rises")).min(),
+            rises=pl.col("rises").first(),
+        )
+        .select(
+            "code",
+            kw=pl.lit(2.0).pow(
+                pl.when(pl.col("rises") >= NEARLY_ALL_FROM_RISES)
+                .then(pl.min_horizontal("most", pl.col("nearly_all") + FAR_ABOVE))
+                .otherwise("most")
+                + 1
+            ),
+        )
         .sort("code")
     )
 
@@ -126,6 +150,7 @@ def differences_of_piece(
     REGISTER_ROLLOVER: from the last tenth below a power of ten to its first, and what is between is a plausible use.
     REGISTER_RESET: what the register shows is a plausible use since. This is the use.
     REGISTER_REPLACED: anything else. There is no energy for that interval.
+    A rise that no use can be is a REGISTER_JUMP: there is no energy for that interval either.
     A register that soon is back where it was before it dropped, by a rise that no use can be, had only a bad reading:
     REGISTER_JITTER, and the use is counted from before the drop.
 
@@ -268,11 +293,12 @@ def _with_rises(rows: pl.DataFrame) -> pl.DataFrame:
     ).fill_null(value=False)
     counted = pl.col("balance") + pl.col("former_high")
     use_of_rise = pl.when(is_back).then((regained - counted).clip(lower_bound=0)).otherwise(gained)
+    is_beyond = pl.col("kw").is_not_null() & (gained > pl.col("limit_kw") * pl.col("hours"))
+    is_jump = (~pl.col("is_break") & ~is_back & is_beyond).fill_null(value=False)
     jitter = pl.when(is_back | pl.col("is_jitter")).then(pl.lit("REGISTER_JITTER"))
-    return rows.with_columns(
-        use=pl.when("is_break").then("break_use").otherwise(use_of_rise),
-        event=pl.coalesce("break_event", jitter),
-    )
+    told = pl.when(is_jump).then(pl.lit("REGISTER_JUMP")).otherwise(jitter)
+    use = pl.when("is_break").then("break_use").when(is_jump).then(None).otherwise(use_of_rise)
+    return rows.with_columns(use=use, event=pl.coalesce("break_event", told))
 
 
 def _latest(rows: pl.DataFrame, last: pl.DataFrame | None) -> pl.DataFrame:

@@ -79,7 +79,7 @@ class Steps:
             widest = gaps[code]
             start = pl.select(to_local(pl.lit(widest.gap_start), timezone)).item()
             found["GAP"] = (
-                f"{len(gaps):,} appliance(s) have days without readings. The longest gap is {names[code]!r}'s: "
+                f"{len(gaps):,} appliance(s) have days without readings. The longest gap is that of {names[code]!r}: "
                 f"{widest.gap / dt.timedelta(days=1):,.0f} days from {start:%Y-%m-%d %H:%M}. Nothing is made up for "
                 "it: missing readings are not zeros."
             )

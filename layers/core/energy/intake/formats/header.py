@@ -2,12 +2,16 @@
 
 import csv
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from energy.errors import InputRejected
-from energy.intake.layout import POWER_UNITS, Kind, Unit
+from energy.intake.layout import POWER_UNITS, Head, Kind, Unit
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+
+# Whose readings they are where a file has one meter and no name for it.
+WHOLE_HOUSE = "Whole house"
 
 _UNITS: dict[str, Unit] = {
     "wh": "Wh",
@@ -73,3 +77,33 @@ def quantity(name: str) -> Quantity | None:
         # "Average energy" may be anything; power without a unit is still power.
         return None if unit else Quantity(None, "power")
     return Quantity(unit, "energy")
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that was found: its line, from 1, and its names as written (`shown`) and in lower case (`names`)."""
+
+    line: int
+    delimiter: str
+    shown: list[str]
+    names: list[str]
+
+    def at(self, *wanted: str) -> int | None:
+        """The column with the first of these names that is there."""
+        return next((self.names.index(name) for name in wanted if name in self.names), None)
+
+    def ignored(self, used: Iterable[int | None]) -> list[str]:
+        """The names of the columns that are not used."""
+        places = set(used)
+        return [name for place, name in enumerate(self.shown) if place not in places]
+
+
+def find(head: Head, wanted: Iterable[str], delimiters: str = ",;\t", first_lines: int = 40) -> Header | None:
+    """The first line that names all these columns (lower case), if there is one."""
+    required = set(wanted)
+    for number, line in enumerate(head.lines[:first_lines], start=1):
+        for delimiter in delimiters:
+            found = names(line, delimiter)
+            if required <= set(found):
+                return Header(number, delimiter, cells(line, delimiter), found)
+    return None
