@@ -191,24 +191,31 @@ def zeros():
     return bytes(200 * MB)
 
 
+FEED = '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:espi="http://naesb.org/espi"'
+
+
 def xml_entities():
     """Entities of entities: three gigabytes in a few lines."""
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
-    feed = f'<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY e0 "energy">{entities}]>'
-    return f'{feed}<feed xmlns="http://www.w3.org/2005/Atom"><title>&e9;</title></feed>'.encode()
+    start = f'<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY e0 "energy">{entities}]>'
+    return f"{start}{FEED}><title>&e9;</title></feed>".encode()
 
 
 def xml_depth():
-    return b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom">' + b"<entry>" * 3_000_000
+    return FEED.encode() + b">" + b"<entry>" * 3_000_000
 
 
 def xml_text():
-    return b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>' + b"x" * (100 * MB)
+    return FEED.encode() + b"><title>" + b"x" * (100 * MB)
+
+
+def xml_siblings():
+    return FEED.encode() + b">" + b"<entry><content/></entry>" * 2_000_000 + b"</feed>"
 
 
 def xml_attributes():
     attributes = b" ".join(b'a%d="%d"' % (n, n) for n in range(1_000_000))
-    return b'<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom" ' + attributes + b"/>"
+    return FEED.encode() + b" " + attributes + b"/>"
 
 
 # The verdict, and the code that says why where there is one to expect.
@@ -248,6 +255,7 @@ CASES = [
     (xml_entities, "reject", None),
     (xml_depth, "reject", None),
     (xml_text, "reject", None),
+    (xml_siblings, "reject", None),
     (xml_attributes, "reject", None),
 ]
 

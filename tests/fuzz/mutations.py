@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT.parent / "shared" / "data" / "nasty", ROOT / "tests" / "samples")
 # Larger files are cut: a mutation of a small file is judged sooner, and as odd.
 SEED_BYTES = 24 << 10
-MUTATIONS_A_FILE = (1, 2, 3, 6)
+MUTATIONS_A_FILE = (1, 1, 1, 2, 3, 6)
 
 HOSTILE = [
     *(b'"', b'""', b'"""', b",", b";", b"\t", b"|", b"\n", b"\r", b"\r\n", b"\n\n\n", b"\0", b"\x1a", b"\x7f", b"\x0b"),
@@ -55,7 +55,7 @@ def small(number: int) -> bytes:
     delimiter = ",;\t|"[number % 4]
     stamp = ("2024-03-{:02d} {:02d}:00:00", "2024-10-{:02d}T{:02d}:30Z", "{:02d}.05.2024 {:02d}:15")[number % 3]
     rows = [
-        delimiter.join([stamp.format(day + 26 - number, hour), name, f"{0.1 * hour + day:.3f}"])
+        delimiter.join([stamp.format(day + 26 - number, hour), name, f"{0.1 * hour + day:.4f}"])
         for day in range(1, 3)
         for hour in range(0, 24, 2)
         for name in ("fridge", '"heater, old"', "Küche")
