@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from energy import __version__, lake, parquet, store
+from energy import __version__, drafting, lake, parquet, store
 from energy.contracts import RowCounts, Upload
 from energy.documents import ReadingsSummary
 from energy.drafting import FILE_NAMES
-from energy.errors import TimezoneChanged
+from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.manifest import Manifest
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS
 from energy.settings import settings
@@ -256,3 +256,12 @@ def test_new_code_writes_beside_what_older_code_left_behind(lake_on_moto, valida
     monkeypatch.setattr("energy.ingestion.__version__", "99.0.0")
     assert validated(MARCH)["run_id"] != before["run_id"]
     assert aggregate(validated(MARCH))["pub"] != old["pub"]
+
+
+def test_a_site_of_more_readings_than_memory_holds_is_refused_before_it_is_read(validated, aggregate, monkeypatch):
+    monkeypatch.setattr(drafting, "MAX_READINGS", 4)
+    commit(aggregate(validated(MARCH)))
+    commit(aggregate(validated(APRIL, key="raw/b.csv")))
+    third = validated(APRIL, key="raw/c.csv")
+    with pytest.raises(SiteTooLarge, match=r"site 'home' would have up to 6 readings; .* at most 4\."):
+        aggregate(third)

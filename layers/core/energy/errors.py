@@ -53,6 +53,17 @@ class TimezoneChanged(EnergyError):
         self.site = site
 
 
+class SiteTooLarge(EnergyError):
+    """A site's readings do not fit into the memory of the function that makes its tables."""
+
+    def __init__(self, site: str, readings: int, most: int) -> None:
+        super().__init__(
+            f"site {site!r} would have up to {readings:,} readings; tables are made of at most {most:,}. What is "
+            "published stays. Upload part of the appliances, or of the years, as a site of its own (raw/<site>/<file>)"
+        )
+        self.site = site
+
+
 class NotDeterministic(EnergyError):
     """A write-once object exists with other bytes: two runs of the same input computed different results."""
 
