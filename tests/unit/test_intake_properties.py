@@ -330,3 +330,33 @@ def test_it_does_not_matter_where_a_file_is_cut_into_chunks(drawn, size, quoting
 def test_any_text_below_a_header_gets_a_verdict(pieces):
     # Whatever the verdict: what is told of it holds together, and nothing but a refusal is raised.
     assert everything(("timestamp,appliance,kwh\n" + "".join(pieces)).encode(), "UTC")
+
+
+def green_button(readings, separator):
+    """Hourly readings of one meter as a feed."""
+    entry = "<entry><link rel='self' href='{}'/><content>{}</content></entry>".format
+    kind = {"accumulationBehaviour": 4, "commodity": 1, "flowDirection": 1, "intervalLength": 3600, "uom": 72}
+    blocks = separator.join(
+        f"<IntervalReading><timePeriod><duration>3600</duration><start>{1_640_995_200 + 3600 * n}</start></timePeriod>"
+        f"<value>{500 + n % 50}</value></IntervalReading>"
+        for n in range(readings)
+    )
+    parts = [
+        "<feed xmlns='http://www.w3.org/2005/Atom'>",
+        entry("/ReadingType/1", f"<ReadingType>{''.join(f'<{k}>{v}</{k}>' for k, v in kind.items())}</ReadingType>"),
+        entry("/UsagePoint/1/MeterReading/1/IntervalBlock/1", f"<IntervalBlock>{blocks}</IntervalBlock>"),
+    ]
+    text = separator.join([*parts, "</feed>"])
+    for name in ("ReadingType", "IntervalBlock"):
+        text = text.replace(f"<{name}>", f"<{name} xmlns='http://naesb.org/espi'>")
+    return text.encode()
+
+
+def test_a_feed_in_one_long_line_is_the_feed_that_it_is_in_many():
+    """Utilities write their XML without a single line end, and years of it."""
+    lines, one_line = green_button(9_000, "\n"), green_button(9_000, "")
+    assert len(one_line) > records.MAX_RECORD_BYTES
+    _, expected, energies = judged(lines, name="usage.xml")
+    assert len(energies) == 9_000
+    _, found, _ = judged(one_line, name="usage.xml")
+    assert found == expected
