@@ -151,7 +151,7 @@ def _tell_program(file: Path, rules: "Rules") -> bool:
 
 def as_document(file: Path, judged: "Judged | InputRejected") -> dict[str, object]:
     """The verdict for programs. `rows_ok` is null where the file cannot be used; `rows_bad` counts rejected and
-    repeated rows; `messages` are the sentence of the refusal, or the warnings, then the notes.
+    repeated rows; `messages` are the sentence of the refusal, or what was set apart, the warnings, and the notes.
     """
     from energy.errors import InputRejected
 
@@ -164,7 +164,7 @@ def as_document(file: Path, judged: "Judged | InputRejected") -> dict[str, objec
             codes, told, rows_ok = {judged.refusal.code}, [judged.refusal.problem], None
         else:
             codes, rows_ok = {*judged.codes, *judged.warnings}, judged.rows.accepted
-            told = [*judged.warnings.values(), *judged.notes.values()]
+            told = [*judged.set_apart.values(), *judged.warnings.values(), *judged.notes.values()]
     return {
         "file": str(file),
         "verdict": verdict,

@@ -73,7 +73,10 @@ def test_the_month_is_that_of_the_local_clock(upload, validate, monkeypatch):
 def test_bad_rows_go_to_quarantine_with_line_code_and_reason(lake_on_moto, upload, validate):
     answer = validate(upload(GOOD + "2024-03-25 10:00,=oven,-1\n2024-03-01 10:00,oven,0.1\n"))
     assert answer["rows"] == {"read": 22, "accepted": 20, "rejected": 1, "duplicates": 1}
-    assert answer["warnings"] == ["DUPLICATE_READING: 1 reading(s) appear more than once; each was counted once."]
+    assert answer["warnings"] == [
+        "NEGATIVE: 1 row, the first in line 22: The reading is below zero; energy used in an interval cannot be.",
+        "DUPLICATE_READING: 1 reading(s) appear more than once; each was counted once.",
+    ]
     rejected, problems = (lake.quarantine_key("house", answer["run_id"], n) for n in ("rejected.csv", "problems.json"))
     assert keys(lake_on_moto, "quarantine/") == [problems, rejected]
     row = pl.read_csv(store.read(rejected)).row(0, named=True)

@@ -134,7 +134,8 @@ def _quarantine(upload: Upload, name: str, content: bytes, content_type: str) ->
 
 def _sentences(judged: Judged) -> list[str]:
     """What has to be said, what may be wrong first."""
-    said = [f"{code}: {sentence}" for code, sentence in (*judged.warnings.items(), *judged.notes.items())]
+    every = (*judged.set_apart.items(), *judged.warnings.items(), *judged.notes.items())
+    said = [f"{code}: {sentence}" for code, sentence in every]
     return [sentence[:MAX_SENTENCE_CHARACTERS] for sentence in said[:MAX_SENTENCES]]
 
 

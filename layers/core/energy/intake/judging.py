@@ -25,6 +25,7 @@ from energy.intake.layout import Head
 from energy.intake.outcome import Outcome, concluded
 from energy.intake.reading import File, Pass
 from energy.intake.rows import header_names
+from energy.intake.rules import REASONS
 from energy.intake.source import open_source
 from energy.intake.timestamps import to_local
 from energy.site_config import Rules
@@ -38,12 +39,14 @@ SHARE_COUNTS_FROM_ROWS = 10
 class Judged:
     """What became of a file's rows.
 
-    `codes` counts rejected rows by code. `warnings` say by code what may be wrong, `notes` what is only good to know.
+    `codes` counts rejected rows by code, and `set_apart` says it in words. `warnings` say by code what may be wrong,
+    `notes` what is only good to know.
     `refusal`: why the file as a whole is not used, though its rows can be shown.
     """
 
     rows: RowCounts
     codes: dict[str, int]
+    set_apart: dict[str, str]
     warnings: dict[str, str]
     notes: dict[str, str]
     refusal: InputRejected | None
@@ -183,7 +186,14 @@ def _judged(file: File, done: Pass, outcome: Outcome, warnings: dict[str, str]) 
         appliances=_by_appliance(outcome, rejected),
     )
     refusal = _refusal(rows, done, outcome, file.rules.rejected_share)
-    return Judged(rows, dict(sorted(codes.items())), warnings, notes, refusal, quality, outcome)
+    first_lines = dict(done.first_lines)
+    if outcome.first_rejected:
+        first_lines["CONFLICTING_READING"] = int(outcome.first_rejected["line"])
+    set_apart = {
+        code: f"{count:,} row{'' if count == 1 else 's'}, the first in line {first_lines[code]:,}: {REASONS[code]}"
+        for code, count in sorted(codes.items())
+    }
+    return Judged(rows, dict(sorted(codes.items())), set_apart, warnings, notes, refusal, quality, outcome)
 
 
 def _by_appliance(outcome: Outcome, rejected: int) -> list[ApplianceRows]:

@@ -70,6 +70,7 @@ class Appliances:
         self._limit = limit
         self._numbers: dict[str, int] = {}
         self._spellings: list[set[str]] = []
+        self._written: list[set[str]] = []
 
     def codes(self, raw: pl.Series, name_characters: int) -> tuple[dict[str, int], dict[str, str]]:
         """By the names as written: number (where the name can be used), and tidy name. TOO_MANY_APPLIANCES past the
@@ -83,7 +84,9 @@ class Appliances:
             number = self._numbers.setdefault(names.identity(name), len(self._spellings))
             if number == len(self._spellings):
                 self._spellings.append(set())
+                self._written.append(set())
             self._spellings[number].add(name)
+            self._written[number].add(text.strip())
             codes[text] = number
         if len(self._spellings) > self._limit:
             raise InputRejected(
@@ -102,7 +105,7 @@ class Appliances:
 
     def normalised(self) -> list[list[str]]:
         """Spellings that were taken for one appliance, where there are several."""
-        return [sorted(spellings) for spellings in self._spellings if len(spellings) > 1]
+        return [sorted(spellings) for spellings in self._written if len(spellings) > 1]
 
 
 class Pass:
@@ -121,6 +124,7 @@ class Pass:
         self.left_out = 0
         self.naive = self.stated = self.repeated = 0
         self.first_rejected: dict[str, str | int] | None = None
+        self.first_lines: dict[str, int] = {}
 
     def read(self, number: int, rows: pl.DataFrame, may_hold_controls: bool) -> None:
         """Judges the rows of a chunk."""
@@ -171,8 +175,9 @@ class Pass:
 
     def _set_apart(self, number: int, bad: pl.DataFrame) -> None:
         bad = rules.with_codes(bad, self._limits, self._latest, self._file.header)
-        for code, count in bad.group_by("code").len().iter_rows():
+        for code, count, line in bad.group_by("code").agg(pl.len(), pl.col("line").min()).iter_rows():
             self.codes[code] += count
+            self.first_lines.setdefault(code, line)
         for code, count in bad.group_by("appliance_code").len().iter_rows():
             if code is not None:
                 self.rejected_by_appliance[code] += count
