@@ -52,12 +52,14 @@ def one_run(name: str, path: Path, folder: Path) -> tuple[dict[str, int], Figure
     return told.pop("rows"), told
 
 
-def measured(rows: int, repetitions: int, names: list[str], console: Console) -> tuple[int, dict[str, Figures]]:
+def measured(
+    rows: int, repetitions: int, names: list[str], quoted: bool, console: Console
+) -> tuple[int, dict[str, Figures]]:
     """Rows in the file, and each contestant's medians."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         path = folder / "readings.csv"
-        expected = readings_file.write(path, rows)
+        expected = readings_file.write(path, rows, quoted)
         console.print(f"{expected['read']:,} rows, {path.stat().st_size / 1e6:,.0f} MB: {expected}")
         runs: dict[str, list[Figures]] = {name: [] for name in names}
         for number in range(repetitions):
@@ -107,9 +109,9 @@ def aims(medians: dict[str, Figures]) -> Table:
     return table
 
 
-def memory(rows: int, console: Console) -> bool:
+def memory(rows: int, quoted: bool, console: Console) -> bool:
     """Tells the most memory that validation alone holds at once, and whether a function has as much."""
-    read, medians = measured(rows, 1, [OURS], console)
+    read, medians = measured(rows, 1, [OURS], quoted, console)
     found = medians[OURS]
     fits = found["peak"] < FUNCTION_MEGABYTES
     console.print(
@@ -125,18 +127,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=list(REPETITIONS))
     parser.add_argument("--repetitions", type=int, help="of each contestant; by default fewer of large files")
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
+    parser.add_argument("--quoted", action="store_true", help="appliances stand in quotes")
     parser.add_argument("--memory", type=int, metavar="ROWS", help="only tell the memory of validating so many rows")
     parser.add_argument("--output", type=Path, help="also write the tables to this file")
     arguments = parser.parse_args()
     console = Console(width=120)
     if arguments.memory:
-        sys.exit(not memory(arguments.memory, console))
+        sys.exit(not memory(arguments.memory, arguments.quoted, console))
 
     names = [OURS, *(name for name in arguments.only if name != OURS)]
     results = {}
     for wanted in arguments.rows:
         repetitions = arguments.repetitions or REPETITIONS.get(wanted, 3 if wanted > 1_000_000 else 5)
-        rows, medians = measured(wanted, repetitions, names, console)
+        rows, medians = measured(wanted, repetitions, names, arguments.quoted, console)
         results[rows] = medians
     tables = [comparison(results), aims(results[max(results)])]
     console.print(*tables)

@@ -15,20 +15,26 @@ BAD_EVERY, REPEATED_EVERY = 1_000, 500
 PIECE_MINUTES = 1 << 17
 
 
-def write(path: Path, rows: int, seed: int = 42) -> dict[str, int]:
-    """Writes at least `rows` rows (whole minutes); how many are in the file, and what has to become of them."""
+def write(path: Path, rows: int, quoted: bool = False, seed: int = 42) -> dict[str, int]:
+    """Writes at least `rows` rows (whole minutes); how many are in the file, and what has to become of them.
+
+    `quoted`: with quotes around appliances, as some exports write them.
+    """
     minutes = -(-rows // len(APPLIANCES))
     random = np.random.default_rng(seed)
     counts = {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}
     with path.open("wb") as file:
         file.write(b"timestamp,appliance,kwh\n")
         for start in range(0, minutes, PIECE_MINUTES):
-            _write_piece(file, start, min(PIECE_MINUTES, minutes - start), random, counts)
+            _write_piece(file, range(start, min(start + PIECE_MINUTES, minutes)), quoted, random, counts)
     return counts
 
 
-def _write_piece(file: BinaryIO, start: int, minutes: int, random: np.random.Generator, counts: dict[str, int]) -> None:
-    first = np.datetime64(FIRST, "ms") + start * np.timedelta64(1, "m")
+def _write_piece(
+    file: BinaryIO, piece: range, quoted: bool, random: np.random.Generator, counts: dict[str, int]
+) -> None:
+    minutes = len(piece)
+    first = np.datetime64(FIRST, "ms") + piece.start * np.timedelta64(1, "m")
     rows = minutes * len(APPLIANCES)
     frame = pl.DataFrame(
         {
@@ -38,19 +44,22 @@ def _write_piece(file: BinaryIO, start: int, minutes: int, random: np.random.Gen
         }
     ).with_row_index("row")
     number = pl.col("row") % BAD_EVERY
+    name = pl.format('"{}"', "appliance") if quoted else pl.col("appliance")
     written = frame.select(
         pl.when(number == 1)
         .then(pl.lit("2024-02-30 10:00:00"))
         .otherwise(pl.col("timestamp").dt.strftime("%Y-%m-%d %H:%M:%S"))
         .alias("timestamp"),
-        pl.when(number == 3).then(pl.lit("")).otherwise("appliance").alias("appliance"),
+        pl.when(number == 3).then(pl.lit("")).otherwise(name).alias("appliance"),
         pl.when(number == 5).then(pl.lit("-1")).otherwise(pl.col("kwh").cast(pl.String)).alias("kwh"),
         # Of good rows alone: a bad row that is there twice is bad twice.
         copies=pl.when(pl.col("row") % REPEATED_EVERY == 0).then(2).otherwise(1),
     )
     repeated = written["copies"].sum() - rows
     bad = frame.select(number.is_in([1, 3, 5]).sum()).item()
-    written.select(pl.exclude("copies").repeat_by("copies").explode()).write_csv(file, include_header=False)
+    written.select(pl.exclude("copies").repeat_by("copies").explode()).write_csv(
+        file, include_header=False, quote_style="never"
+    )
     counts["read"] += rows + repeated
     counts["accepted"] += rows - bad
     counts["rejected"] += bad
