@@ -109,6 +109,7 @@ def test_iso_timestamps_mean_their_instant(judged, written, utc):
         ("٢٠٢٤-03-01 10:00,fridge,1", "BAD_TIMESTAMP"),
         ("1989-12-31 23:00,fridge,1", "IMPLAUSIBLE_TIMESTAMP"),
         ("0001-01-01 00:00,fridge,1", "IMPLAUSIBLE_TIMESTAMP"),
+        ("0000-01-01 00:00,fridge,1", "IMPLAUSIBLE_TIMESTAMP"),
         ("2026-11-02 00:01,fridge,1", "FUTURE_TIMESTAMP"),
         ("9999-12-31 23:59,fridge,1", "FUTURE_TIMESTAMP"),
         ("2024-03-05 10:00,,1", "MISSING_APPLIANCE"),

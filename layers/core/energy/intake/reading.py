@@ -182,7 +182,7 @@ class Pass:
             if code is not None:
                 self.rejected_by_appliance[code] += count
         if self.first_rejected is None:
-            first = bad.sort("line").row(0, named=True)
+            first = bad.sort("line").select("line", "code", "reason", "text", "moment", "value").row(0, named=True)
             cell = rules.CELLS.get(str(first["code"]))
             found = str(first[cell] if cell else "" if self._file.layout.private else first["text"] or "")
             shown = found if len(found) <= _SHOWN_CHARACTERS else found[:_SHOWN_CHARACTERS] + " …"
