@@ -26,3 +26,10 @@ def test_no_mutated_file_is_more_than_a_refusal(originals):
 def test_equal_seeds_give_equal_files(originals):
     assert mutated(originals, 1, 7) == mutated(originals, 1, 7)
     assert len({mutated(originals, 1, number) for number in range(50)}) > 45
+
+
+def test_several_fields_that_are_too_large_are_set_apart():
+    good = "".join(f"2024-05-01 {hour:02d}:00,fridge,0.5\n" for hour in range(24))
+    large = "".join(f"2024-05-02 {hour:02d}:00,oven,{'x' * 70_000}\n" for hour in range(2))
+    content = f"timestamp,appliance,kwh\n{good}{large}".encode()
+    assert outcome_of("readings.csv", content, seconds=20) == ("partial", "")
