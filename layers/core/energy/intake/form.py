@@ -48,6 +48,9 @@ class Evidence:
         moments, told = timestamps.form_of(
             self._timestamps, layout.date_order or config.date_order, layout.timestamp_format or config.timestamp_format
         )
+        if layout.line_column is not None:
+            # A format that was transcribed lays its timestamps down.
+            told = {}
         values, also_told = numbers.form_of(
             self._numbers, layout.decimal or config.decimal, point_is_given=self._point_is_given
         )

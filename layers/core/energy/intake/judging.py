@@ -7,6 +7,7 @@ rows together can tell is settled month by month.
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
@@ -26,6 +27,7 @@ from energy.intake.outcome import Outcome, concluded
 from energy.intake.reading import File, Pass
 from energy.intake.rows import header_names
 from energy.intake.rules import REASONS
+from energy.intake.settling import in_order
 from energy.intake.source import open_source
 from energy.intake.timestamps import to_local
 from energy.site_config import Rules
@@ -72,7 +74,8 @@ class Judged:
         timestamp_utc and appliance.
         """
         year, number = month.split("-")
-        found = self.outcome.readings.whole(int(year) * 12 + int(number) - 1).sort("utc", "code")
+        found = self.outcome.readings.whole(int(year) * 12 + int(number) - 1)
+        found = in_order(found, by_time=True)
         names = pl.Series("appliance", self.outcome.names, dtype=pl.String)
         return found.select(
             timestamp=to_local(pl.col("utc"), self.outcome.timezone),
@@ -134,8 +137,7 @@ def _read(file: File) -> tuple[Pass, Form]:
     while True:
         done = Pass(file, form) if form else None
         is_first = done is None
-        for number, chunk in enumerate(file.chunks()):
-            found = file.rows(chunk)
+        for number, (chunk, found) in enumerate(_ahead((chunk, file.rows(chunk)) for chunk in file.chunks())):
             if is_first:
                 evidence.add(found.rows)
             if is_first and number == 0 and (form := _form_so_far(evidence)):
@@ -154,6 +156,15 @@ def _read(file: File) -> tuple[Pass, Form]:
             "NO_ROWS", "The file has a header and nothing below it that is a reading. Upload one with readings."
         )
     return done, proved
+
+
+def _ahead[Item](items: Iterator[Item]) -> Iterator[Item]:
+    """The items, each made while the one before is in use."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
 
 
 def _form_so_far(evidence: Evidence) -> Form | None:

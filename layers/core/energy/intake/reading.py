@@ -189,4 +189,6 @@ class Pass:
             self.first_rejected = {"line": first["line"], "found": repr(shown), "reason": first["reason"]}
         text = pl.concat_str("moment", "raw", "value", separator=",", ignore_nulls=True)
         kept = bad.with_columns(text=text) if self._file.layout.private else bad
-        self.rejected.put(number, kept.sort("line").select(*REJECTED))
+        # A copy of the text: what is only looked at keeps the whole chunk in memory.
+        copied = pl.concat_str(pl.col("text"), pl.lit("")).alias("text")
+        self.rejected.put(number, kept.sort("line").select(*REJECTED).with_columns(copied))

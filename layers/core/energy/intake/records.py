@@ -13,7 +13,9 @@ import polars as pl
 
 from energy.errors import InputRejected
 
+# A chunk ends with the block in which it has so many bytes, or lines.
 CHUNK_BYTES = 16 << 20
+CHUNK_LINES = 1_000_000
 # A record may go over several lines where a field in quotes has them; longer than this, a quote was never closed.
 MAX_RECORD_BYTES = 1 << 20
 HEAD_LINES = 100
@@ -46,15 +48,16 @@ def head_lines(blocks: Iterable[bytes]) -> tuple[str, ...]:
 def chunks(blocks: Iterable[bytes], skip_lines: int) -> Iterator[Chunk]:
     """The text below its first `skip_lines` lines, in chunks; MALFORMED_CSV if a quote is never closed."""
     rest, line = b"", 1
-    waiting, size = [], 0
+    waiting, size, lines = [], 0, 0
     for block in _below(blocks, skip_lines):
         waiting.append(block)
         size += len(block)
-        if size < CHUNK_BYTES:
+        lines += block.count(b"\n")
+        if size < CHUNK_BYTES and lines < CHUNK_LINES:
             continue
         content = rest + b"".join(waiting)
         end = _last_record_end(content)
-        waiting, rest = [], content[end:]
+        waiting, rest, lines = [], content[end:], 0
         size = len(rest)
         if size > MAX_RECORD_BYTES and _is_open(rest):
             raise _never_closed(skip_lines + line + content.count(b"\n", 0, end))
@@ -86,8 +89,11 @@ def _is_open(content: bytes) -> bool:
 def _last_record_end(content: bytes) -> int:
     """Where the last record that is surely complete ends; 0 where none is. Quotes inside of quotes are doubled."""
     end = content.rfind(b"\n") + 1
-    while end and content.count(b'"', 0, end) % 2:
-        end = content.rfind(b"\n", 0, content.rfind(b'"', 0, end)) + 1
+    quotes = content.count(b'"', 0, end)
+    while end and quotes % 2:
+        earlier = content.rfind(b"\n", 0, content.rfind(b'"', 0, end)) + 1
+        quotes -= content.count(b'"', earlier, end)
+        end = earlier
     return end
 
 
@@ -211,6 +217,8 @@ def _joined(lines: pl.DataFrame) -> pl.DataFrame:
 def _with_quotes(records: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     """Records, some with quotes: well-formed ones to the reader, those with space around their quotes one by one."""
     text = pl.col("text")
+    has_quote = text.str.contains('"', literal=True)
+    bare_records, records = records.filter(~has_quote), records.filter(has_quote)
     delimiter = re.escape(cells.delimiter)
     bare = rf'[^"{delimiter}]*'
     quoted = r'"(?:[^"]|"")*"'
@@ -226,9 +234,10 @@ def _with_quotes(records: pl.DataFrame, cells: Cells) -> pl.DataFrame:
         raise _never_closed(spilled["line"][0])
     each = rf"(?:^|{delimiter})(?:{padded})"
     parts = [
-        _by_reader(records.filter(pl.col("form") == 0), cells, each),
-        _one_by_one(records.filter(pl.col("form") == 1), cells, each),
-        _one_by_one(broken, cells, each).with_columns(quotes_ok=pl.lit(False), fields_ok=pl.lit(False)),
+        _by_reader(bare_records, cells, each),
+        _by_reader(records.filter(pl.col("form") == 0).drop("form"), cells, each),
+        _one_by_one(records.filter(pl.col("form") == 1).drop("form"), cells, each),
+        _one_by_one(broken.drop("form"), cells, each).with_columns(quotes_ok=pl.lit(False), fields_ok=pl.lit(False)),
     ]
     columns = parts[0].columns
     return pl.concat([part.select(columns) for part in parts]).sort("line")
@@ -238,9 +247,9 @@ def _by_reader(records: pl.DataFrame, cells: Cells, each: str) -> pl.DataFrame:
     # A newline within quotes is a space to every rule there is.
     lines = records["text"].str.replace_all("\n", " ", literal=True)
     content = ("\n".join(lines) + "\n").encode() if len(lines) else b""
-    found = pl.concat(
-        [records.drop("form"), _read(content, records.height, cells, quote='"')], how="horizontal"
-    ).with_columns(quotes_ok=pl.lit(True))
+    found = pl.concat([records, _read(content, records.height, cells, quote='"')], how="horizontal").with_columns(
+        quotes_ok=pl.lit(True)
+    )
     fields = pl.col("text").str.extract_all(each).list.len()
     doubtful = (pl.col("overflow") != "") | (pl.col("last") == "") | pl.col("text").str.ends_with(cells.delimiter)
     return _finished(
@@ -255,7 +264,7 @@ def _by_reader(records: pl.DataFrame, cells: Cells, each: str) -> pl.DataFrame:
 def _one_by_one(records: pl.DataFrame, cells: Cells, each: str) -> pl.DataFrame:
     fields = pl.col("text").str.extract_all(each)
     delimiter = cells.delimiter
-    return records.drop("form").with_columns(
+    return records.with_columns(
         (fields.list.len() == cells.columns).alias("fields_ok") | cells.ragged,
         *(
             _unquoted(fields.list.get(position, null_on_oob=True), delimiter).alias(name_of(position))

@@ -114,17 +114,16 @@ def _value_rules(limits: Limits) -> list[tuple[str, pl.Expr]]:
 def _reason(limits: Limits) -> pl.Expr:
     """What is wrong with a row, by its code, and more exactly where its text tells more."""
     code, length, characters = pl.col("code"), pl.col("longest"), pl.col("name").str.len_chars()
+    # Not pl.format: polars 2.1 panics where several rows of a when-branch have it.
+    large_field = _joined("A field has ", length, f" bytes; at most {limits.field_bytes} are read.")
+    long_name = _joined(
+        "The name of the appliance has ", characters, f" characters; at most {limits.name_characters} are kept."
+    )
     return (
         pl.when((code == "FIELD_TOO_LARGE") & (length > limits.field_bytes))
-        .then(pl.format("A field has {} bytes; at most {} are read.", length, pl.lit(limits.field_bytes)))
+        .then(large_field)
         .when(code == "FIELD_TOO_LARGE")
-        .then(
-            pl.format(
-                "The name of the appliance has {} characters; at most {} are kept.",
-                characters,
-                pl.lit(limits.name_characters),
-            )
-        )
+        .then(long_name)
         .when((code == "RAGGED_ROW") & ~pl.col("quotes_ok"))
         .then(
             pl.lit('A quote (") stands within a field; a field with quotes needs them around it, and doubled inside.')
@@ -133,3 +132,7 @@ def _reason(limits: Limits) -> pl.Expr:
         .then(pl.lit("The timestamp is only a date, though others have a time; write it as 2024-05-01 00:00."))
         .otherwise(code.replace_strict(REASONS, default=None, return_dtype=pl.String))
     )
+
+
+def _joined(before: str, number: pl.Expr, after: str) -> pl.Expr:
+    return pl.concat_str(pl.lit(before), number.cast(pl.String), pl.lit(after))

@@ -40,29 +40,39 @@ class Settled:
 def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
     """Whole days of candidates. Which of the two autumn hours a row is of is told by the day's other rows."""
     rows = _with_fold(candidates, timezone).select("line", "code", "utc", "kwh", "estimated", "month")
-    rows = rows.sort("code", "utc", "estimated", "kwh")
+    rows = in_order(rows)
     same = (pl.col("code") == pl.col("code").shift()) & (pl.col("utc") == pl.col("utc").shift())
-    rows = rows.with_columns(same=same.fill_null(False))
-    none = pl.DataFrame(schema={"code": pl.UInt32, "len": pl.UInt32})
+    rows = rows.with_columns(same=same.fill_null(False)).with_row_index("place")
     if not rows["same"].any():
-        rows = rows.drop("same")
-        return Settled(rows, rows.clear(), none)
-    rows = rows.with_columns(group=(~pl.col("same")).cum_sum()).drop("same")
-    shared = rows.filter(pl.len().over("group") > 1)
-    once = rows.filter(pl.len().over("group") == 1)
+        readings = rows.drop("same", "place")
+        return Settled(readings, readings.clear(), pl.DataFrame(schema={"code": pl.UInt32, "len": pl.UInt32}))
+    shared = rows.filter(pl.col("same") | pl.col("same").shift(-1, fill_value=False))
+    shared = shared.with_columns(group=(~pl.col("same")).cum_sum()).sort("group", "estimated", "kwh", "line")
     # Measured goes before estimated: where both are there, the estimate was replaced.
     measured = shared.filter(pl.col("estimated") == pl.col("estimated").first().over("group"))
     contradicts = pl.col("kwh").n_unique().over("group") > 1
     contradicting = measured.filter(contradicts)
     agreeing = measured.filter(~contradicts).unique("group", keep="first", maintain_order=True)
-    kept = pl.concat([once, agreeing])
-    counted = pl.concat([agreeing, contradicting]).select("line", "group")
-    dropped = shared.join(counted, on=["line", "group"], how="anti")
+    counted = pl.concat([agreeing["place"], contradicting["place"]])
+    dropped = shared.filter(~pl.col("place").is_in(counted.implode()))
+    gone = pl.concat([dropped["place"], contradicting["place"]])
+    columns = ["line", "code", "utc", "kwh", "estimated", "month"]
     return Settled(
-        kept.drop("group").sort("code", "utc"),
-        contradicting.drop("group"),
+        rows.filter(~pl.col("place").is_in(gone.implode())).select(columns),
+        contradicting.select(columns),
         dropped.group_by("code").len(),
     )
+
+
+def in_order(rows: pl.DataFrame, by_time: bool = False) -> pl.DataFrame:
+    """Rows by code and utc, or by utc and code: by one number where it has room for both, which is much faster."""
+    since = pl.col("utc") - rows["utc"].min()
+    span = rows.select(since.max().dt.total_microseconds()).item() + 1
+    codes = int(rows["code"].max() or 0) + 1  # type: ignore[arg-type]
+    if codes * span >= 1 << 63:
+        return rows.sort("utc", "code") if by_time else rows.sort("code", "utc")
+    code, passed = pl.col("code").cast(pl.Int64), since.dt.total_microseconds()
+    return rows.sort(passed * codes + code if by_time else code * span + passed)
 
 
 def several_meters(contradicting: pl.DataFrame, settled_codes: set[int]) -> list[int]:

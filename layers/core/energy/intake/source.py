@@ -76,7 +76,9 @@ class Source:
 
         Lines of more than MAX_LINE_BYTES are cut. InputRejected where a packed file turns out damaged or too large.
         """
-        return _bounded(_with_newlines(_as_utf8(_raw(self.path, self.is_packed), self.encoding), self.has_only_cr))
+        text = _with_newlines(_as_utf8(_raw(self.path, self.is_packed), self.encoding), self.has_only_cr)
+        # A feed may be one long line: its parser needs no lines.
+        return text if self.is_xml else _bounded(text)
 
 
 def open_source(path: Path, name: str = "") -> Source:
@@ -261,6 +263,8 @@ def _bounded(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 parts.append(block[position : last + 1])
                 position, room, is_open = last + 1, MAX_LINE_BYTES, False
                 continue
+            while end > position and block[end] & 0xC0 == 0x80:  # within a character
+                end -= 1
             parts.append(block[position:end])
             if is_open != (parts[-1].count(b'"') % 2 == 1):
                 parts.append(b'"')
@@ -278,7 +282,7 @@ def _raw(path: Path, is_packed: bool) -> Iterator[bytes]:
 
 def _unpacked(packed: Iterator[bytes], packed_size: int) -> Iterator[bytes]:
     """All members of a gzip file, stopped as soon as a limit is passed. Zeros may fill up its end, as gzip allows."""
-    size = members = 0
+    size = members = given = 0
     rest = next(packed, b"")
     waiting: list[bytes] = []
     while rest:
@@ -293,10 +297,11 @@ def _unpacked(packed: Iterator[bytes], packed_size: int) -> Iterator[bytes]:
             rest = member.unconsumed_tail
             size += len(part)
             _refuse_bomb(size, packed_size)
-            waiting.append(part)
-            if sum(map(len, waiting)) >= BLOCK_BYTES:
+            if part:
+                waiting.append(part)
+            if size - given >= BLOCK_BYTES:
                 yield b"".join(waiting)
-                waiting = []
+                waiting, given = [], size
             if not rest and not member.eof:
                 rest = next(packed, b"")
                 if not rest:

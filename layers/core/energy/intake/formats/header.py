@@ -37,7 +37,10 @@ def cells(line: str, delimiter: str) -> list[str]:
     try:
         found = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True), [])
     except csv.Error as error:
-        raise InputRejected("MALFORMED_CSV", f"The header cannot be read: {error}. Correct it.") from error
+        raise InputRejected(
+            "MALFORMED_CSV",
+            f"The header cannot be read: {error}. Its names, in quotes or not, have to be in one line. Correct it.",
+        ) from error
     return [cell.strip() for cell in found]
 
 
