@@ -48,10 +48,12 @@ class Evidence:
         moments, told = timestamps.form_of(
             self._timestamps, layout.date_order or config.date_order, layout.timestamp_format or config.timestamp_format
         )
-        if layout.line_column is not None:
-            # A format that was transcribed lays its timestamps down.
+        # What a format lays down is no surprise.
+        if layout.date_order or layout.line_column is not None:
             told = {}
         values, also_told = numbers.form_of(
             self._numbers, layout.decimal or config.decimal, point_is_given=self._point_is_given
         )
+        if layout.decimal:
+            also_told.pop("DIALECT", None)
         return Form(moments, values, {**told, **also_told})

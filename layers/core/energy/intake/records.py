@@ -129,7 +129,13 @@ def split(chunk: Chunk, cells: Cells) -> pl.DataFrame:
         return _bare(chunk.content, records, cells)
     records = _joined(records)
     records = records.filter(~pl.col("text").str.contains(_BLANK))
-    return _with_quotes(records, cells)
+    if b'="' not in chunk.content:
+        return _with_quotes(records, cells)
+    # Spreadsheets keep the zeros of a number by ="0012": a field like any other, without the formula around.
+    delimiter = re.escape(cells.delimiter)
+    bare = pl.col("text").str.replace_all(rf'(^|{delimiter})="([^"{delimiter}]*)"', "${1}${2}")
+    split_up = _with_quotes(records.with_columns(bare), cells).drop("text")
+    return split_up.join(records.select("line", "text"), on="line", how="left", maintain_order="left")
 
 
 def has_control_characters(chunk: Chunk) -> bool:

@@ -1,5 +1,7 @@
 """Formats that people have: one small module a family. The header says which one a file is of."""
 
+from dataclasses import replace
+
 from energy.intake.formats import mapping, plain
 from energy.intake.formats.families import FAMILIES
 from energy.intake.layout import Head, Layout
@@ -15,5 +17,7 @@ def recognise(head: Head, rules: Rules) -> Layout:
         return mapping.layout(head, rules.readings.columns, rules)
     for family in FAMILIES:
         if found := family(head, rules):
-            return found
+            # Known programs that separate cells by commas write decimals with points.
+            has_points = found.delimiter == "," and found.decimal is None
+            return replace(found, decimal=".") if has_points else found
     return plain.layout(head, rules)
