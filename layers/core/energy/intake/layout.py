@@ -31,8 +31,7 @@ class Layout:
     """How one file is to be read. Columns are given by position, from 0.
 
     `columns`: how many each row must have. `header_line`: physical line of the header, from 1; rows begin below it.
-    `timestamp`: the columns whose texts, joined by one space, are the timestamp. `end`: the columns that hold the end
-    of the interval, where there are any: they give power its interval.
+    `timestamp`: the columns whose texts, joined by one space, are the timestamp.
     `timezone`: the zone of timestamps without an offset where the file itself names it; null: the site's.
     `only`: column and the (lower-case) texts of which it must have one; `without`: those that it must not have. Other
     rows hold no reading of energy used and are left out, which is said. `estimated`: column and the (lower-case) texts
@@ -56,7 +55,6 @@ class Layout:
     appliance: int | None = None
     unit_column: int | None = None
     marks: Literal["start", "end"] = "start"
-    end: tuple[int, ...] = ()
     interval_minutes: float | None = None
     timezone: str | None = None
     timestamp_format: str | None = None

@@ -22,6 +22,5 @@ def layout(head: Head, rules: Rules) -> Layout | None:
         columns=len(header.names),
         timestamp=(start,),
         values=(ValueColumn(value, "kWh", appliance=rules.readings.appliance or WHOLE_HOUSE),),
-        end=(end,),
         notes=ignored_note(header.ignored((value, start, end))),
     )

@@ -16,7 +16,6 @@ def layout(head: Head, rules: Rules) -> Layout | None:
         header_line=header.line,
         columns=len(header.names),
         timestamp=(header.names.index("interval_start"),),
-        end=(header.names.index("interval_end"),),
         values=(
             ValueColumn(header.names.index("interval_kwh"), "kWh", appliance=rules.readings.appliance or WHOLE_HOUSE),
         ),
