@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import json
 import random
 from collections import defaultdict
 from pathlib import Path
@@ -424,8 +423,8 @@ def test_a_header_is_told_what_it_lacks(judged):
         judged(csv("2024-03-01 10:00,AC,1", header="Zeit,Gerät,kwh"))
     assert refused.value.problem == (
         "The header in line 1 lacks timestamp, appliance; it names 'Zeit, Gerät, kwh'. "
-        "Name the columns timestamp, appliance, kwh (wh, mwh, power_w or power_kw instead of kwh are converted), or say "
-        "which is which under readings: columns in config/<site>.yaml."
+        "Name the columns timestamp, appliance, kwh (wh, mwh, power_w or power_kw instead of kwh are converted), or "
+        "say which is which under readings: columns in config/<site>.yaml."
     )
 
 

@@ -17,7 +17,9 @@ def test_plain_numbers_and_whole_groups_are_numbers(text: str, number: float) ->
     assert number_of(text, NumberForm(".", ",")) == number
 
 
-@pytest.mark.parametrize("text", ["0x10", "1_000", "\uff11", "1d5", "1e", "e5", ".", "+", "--1", "1,23.5", "12kWh", "\u0663"])
+@pytest.mark.parametrize(
+    "text", ["0x10", "1_000", "\uff11", "1d5", "1e", "e5", ".", "+", "--1", "1,23.5", "12kWh", "\u0663"]
+)
 @pytest.mark.parametrize("form", [NumberForm(".", ","), NumberForm(",", ".")])
 def test_no_other_text_is_taken_for_a_number(text: str, form: NumberForm) -> None:
     assert number_of(text, form) is None

@@ -201,7 +201,15 @@ def with_instants(records: pl.DataFrame, form: TimestampForm, timezone: str, min
         earlier=pl.when(naive).then(to_utc(local, timezone, "earliest")).otherwise(stated),
         later=to_utc(local, timezone, "latest"),
     )
+    if form.dates_only and not minutes:
+        records = records.with_columns(earlier=_day_begins(local, timezone))
     return records.with_columns(later=pl.when(pl.col("later") != pl.col("earlier")).then("later")).drop("offset")
+
+
+def _day_begins(midnight: pl.Expr, timezone: str) -> pl.Expr:
+    """The first instant of a day, though clocks may have skipped its midnight (Cairo, Beirut, Havana)."""
+    skips = (dt.timedelta(), dt.timedelta(minutes=30), dt.timedelta(hours=1))
+    return pl.coalesce(pl.col("earlier"), *(to_utc(midnight + skip, timezone, "earliest") for skip in skips))
 
 
 def to_utc(local: pl.Expr, timezone: str, fold: Literal["earliest", "latest"]) -> pl.Expr:
