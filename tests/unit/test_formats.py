@@ -89,7 +89,7 @@ def delivered():
     return found
 
 
-@pytest.mark.parametrize(("name", "kwh", "readings", "appliances"), by_hand(), ids=lambda value: str(value)[:24])
+@pytest.mark.parametrize(("name", "kwh", "readings", "appliances"), list(by_hand()), ids=lambda value: str(value)[:24])
 def test_an_export_gives_the_sum_that_its_rows_give_by_hand(tmp_path, name, kwh, readings, appliances):
     zone = "Europe/Rome" if name == "wide_day.csv" else "America/New_York"
     result = judged(SAMPLES / name, tmp_path, zone=zone)
@@ -227,6 +227,196 @@ def test_a_bad_value_in_xml_is_set_apart_with_its_line(tmp_path):
     result = judged(path, tmp_path)
     (frame,) = result.rejected()
     assert frame.select("line", "code").rows() == [(place + 1, "BAD_NUMBER")]
+
+
+BASE = "https://utility.example/espi/1_1/resource"
+POINT = f"{BASE}/UsagePoint/1"
+NEW_YEAR = 1_704_067_200
+
+
+def entry(itself, content, up="", related=()):
+    links = [("self", itself), *([("up", up)] if up else []), *(("related", href) for href in related)]
+    shown = "".join(f'<link rel="{relation}" href="{href}"/>' for relation, href in links)
+    return f"<entry>{shown}<content>{content}</content></entry>"
+
+
+def reading_type(number, **values):
+    said = {"uom": 72, "flowDirection": 1, "accumulationBehaviour": 4, "powerOfTenMultiplier": 0} | values
+    return entry(
+        f"{BASE}/ReadingType/{number}",
+        f"<e:ReadingType>{''.join(f'<e:{name}>{value}</e:{name}>' for name, value in said.items())}</e:ReadingType>",
+    )
+
+
+def meter_reading(number, type_number):
+    itself = f"{POINT}/MeterReading/{number}"
+    related = (f"{itself}/IntervalBlock", f"{BASE}/ReadingType/{type_number}")
+    return entry(itself, "<e:MeterReading/>", related=related)
+
+
+def readings(values, start=NEW_YEAR, seconds=3600, qualities=()):
+    said = "".join(f"<e:ReadingQuality><e:quality>{quality}</e:quality></e:ReadingQuality>" for quality in qualities)
+    return "".join(
+        f"<e:IntervalReading>{said}<e:timePeriod><e:duration>{seconds}</e:duration><e:start>{start + n * seconds}"
+        f"</e:start></e:timePeriod><e:value>{value}</e:value></e:IntervalReading>"
+        for n, value in enumerate(values)
+    )
+
+
+def block(number, *args, **kwargs):
+    up = f"{POINT}/MeterReading/{number}/IntervalBlock"
+    return entry(f"{up}/1", f"<e:IntervalBlock>{readings(*args, **kwargs)}</e:IntervalBlock>", up=up)
+
+
+def feed(tmp_path, *entries):
+    path = tmp_path / "feed.xml"
+    path.write_text(
+        '<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom" xmlns:e="http://naesb.org/espi">'
+        f"{''.join(entries)}</feed>"
+    )
+    return path
+
+
+def test_meter_readings_of_one_meter_that_follow_each_other_are_all_taken(tmp_path):
+    days = [block(number, [100] * 24, NEW_YEAR + (number - 1) * 86_400) for number in (1, 2, 3)]
+    path = feed(tmp_path, reading_type(1), *(meter_reading(number, 1) for number in (1, 2, 3)), *days)
+    found = judged(path, tmp_path).readings()
+    assert found.height == 72
+    assert found["kwh"].sum() == pytest.approx(7.2)
+    assert found["appliance"].unique().to_list() == ["Whole house"]
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_readings_by_the_day_and_those_fed_in_are_left_out_and_counted(tmp_path, lengths):
+    length = [{"intervalLength": seconds} if lengths else {} for seconds in (3600, 86_400, 3600)]
+    path = feed(
+        tmp_path,
+        reading_type(1, **length[0]),
+        reading_type(2, **length[1]),
+        reading_type(3, **length[2], flowDirection=19),
+        *(meter_reading(number, number) for number in (2, 1, 3)),
+        block(2, [2400, 2400], seconds=86_400),
+        block(3, [7] * 48),
+        block(1, [100] * 48),
+    )
+    result = judged(path, tmp_path)
+    assert result.readings()["kwh"].to_list() == [0.1] * 48
+    assert result.notes["LEFT_OUT"].startswith("50 row(s)")
+
+
+def test_a_block_is_of_the_meter_reading_that_links_it_whatever_its_address(tmp_path):
+    linked = [
+        entry(
+            f"{BASE}/MeterReading/{number}",
+            "<e:MeterReading/>",
+            related=(f"{BASE}/ReadingType/{number}", f"{BASE}/IntervalBlock/{number}"),
+        )
+        for number in (10, 11)
+    ]
+    blocks = [
+        entry(f"{BASE}/IntervalBlock/{number}", f"<e:IntervalBlock>{readings([value] * 24)}</e:IntervalBlock>")
+        for number, value in ((10, 100), (11, 50))
+    ]
+    types = [reading_type(10, powerOfTenMultiplier=1), reading_type(11, flowDirection=19)]
+    assert judged(feed(tmp_path, *types, *linked, *blocks), tmp_path).readings()["kwh"].to_list() == [1.0] * 24
+
+
+def test_one_of_several_qualities_says_that_a_reading_was_estimated(tmp_path):
+    path = feed(tmp_path, reading_type(1), meter_reading(1, 1), block(1, [100] * 24, qualities=(17, 8)))
+    assert judged(path, tmp_path).readings()["estimated"].all()
+
+
+@pytest.mark.parametrize(
+    ("value", "power", "codes"),
+    [
+        ("250", "3", {}),
+        ("25e1", "3", {}),
+        ("250", "x", {"BAD_NUMBER": 24}),
+        ("250", "999999", {"BAD_NUMBER": 24}),
+        ("1 250", "3", {"BAD_NUMBER": 24}),
+        ("", "3", {"MISSING_VALUE": 24}),
+    ],
+)
+def test_a_value_counts_times_its_power_of_ten_or_not_at_all(tmp_path, value, power, codes):
+    path = feed(
+        tmp_path,
+        reading_type(1, powerOfTenMultiplier=power),
+        meter_reading(1, 1),
+        block(1, [value] * 24),
+    )
+    result = judged(path, tmp_path)
+    assert result.codes == codes
+    assert codes or result.readings()["kwh"].to_list() == [250.0] * 24
+
+
+def test_what_a_feed_has_instead_of_electricity_delivered_is_said(tmp_path):
+    path = feed(tmp_path, reading_type(1, flowDirection=4), meter_reading(1, 1), block(1, [100] * 24))
+    with pytest.raises(InputRejected, match="It has: unit of measure 72, flow direction 4, accumulation 4"):
+        judged(path, tmp_path)
+
+
+QUARTERS = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(0, 24 * 60, 15)]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        QUARTERS,
+        [*QUARTERS[1:], "24:00"],
+        [*QUARTERS[1:], "00:00"],
+        [f"{start}-{end}" for start, end in itertools.pairwise([*QUARTERS, "00:00"])],
+    ],
+    ids=["starts", "ends at 24:00", "ends at 00:00", "ranges"],
+)
+def test_columns_of_a_day_are_named_by_starts_or_ends_or_both(tmp_path, columns):
+    path = tmp_path / "a.csv"
+    path.write_text(f"Date,{','.join(columns)}\n2024-06-01,{','.join(str(n + 1) for n in range(96))}\n")
+    found = judged(path, tmp_path).readings()
+    assert found["kwh"].to_list() == [float(n + 1) for n in range(96)]
+    assert f"{found['timestamp'][0]:%Y-%m-%d %H:%M}" == "2024-06-01 00:00"
+
+
+def test_an_italian_day_goes_before_the_month(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"Giorno;{';'.join(QUARTERS)}\n" + '"03/04/2024";' + '"0,1";' * 96 + "\n")
+    found = judged(path, tmp_path).readings()
+    assert found.height == 96
+    assert f"{found['timestamp'][0]:%Y-%m-%d}" == "2024-04-03"
+
+
+def test_the_hour_that_clocks_skip_may_have_rows_without_readings_in_texas(tmp_path):
+    path = tmp_path / "a.csv"
+    header = (
+        "ESIID,USAGE_DATE,REVISION_DATE,USAGE_START_TIME,USAGE_END_TIME,USAGE_KWH,ESTIMATED_ACTUAL,"
+        "CONSUMPTION_SURPLUSGENERATION\n"
+    )
+    rows = [
+        f"'10000000000000000,03/09/2025,, {time_}, 00:00,{'' if time_.startswith('02') else '0.25'},A,Consumption\n"
+        for time_ in QUARTERS
+    ]
+    path.write_text(header + "".join(rows))
+    result = judged(path, tmp_path)
+    assert (result.rows.accepted, result.rows.rejected) == (92, 0)
+
+
+def test_both_passes_of_a_repeated_hour_may_alternate(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = []
+    for time_ in QUARTERS:
+        for _ in range(2 if time_.startswith("02") else 1):
+            number_ = len(rows) + 1
+            rows.append(
+                f'29/10/2023;{time_}:00;29/10/2023;;="541000000000000000";M;Digital meter;Offtake Night;'
+                f"0,{number_:03d};kWh;Read;\n"
+            )
+    path.write_text(
+        "From (date);From (time);Until (date);Until (time);EAN code;Meter;Meter type;Register;Volume;Unit;"
+        "Validation status;Description\n" + "".join(rows)
+    )
+    found = judged(path, tmp_path).readings()
+    assert found.height == 100
+    # 02:00 and 02:15 in summer time, and an hour later again.
+    assert [round(found["kwh"][place] * 1000) for place in (8, 9, 12, 13)] == [9, 11, 10, 12]
 
 
 MAPPED = """

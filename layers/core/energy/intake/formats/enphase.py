@@ -1,6 +1,8 @@
 """Enphase's `Date/Time,Energy Produced (Wh),Energy Consumed (Wh),…`: what was consumed is taken, in Wh.
 
 Dates are day first or month first by the account's country: the file has to prove it, or the configuration.
+Reports by the day have dates alone. A sample is in the repository patrickvorgers/Home-Assistant-Import-Energy-Data,
+Datasources/Enphase.
 """
 
 from energy.intake.formats.header import WHOLE_HOUSE, find

@@ -3,7 +3,8 @@
 Older files have no parentheses, English ones `From (date)` and so on. `Register` tells what was taken ("Afname Dag",
 "Afname Nacht") from what was fed in ("Injectie …"); day and night are two registers of one meter, of which one stands
 still, so each is an appliance of its own. Gas is in m³ as well. "Geen verbruik" comes without a volume, and
-"Validatiestatus" says what was estimated.
+"Validatiestatus" says what was estimated. In the hour that clocks repeat, both passes of a quarter stand one below the
+other. Samples are in the repository patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Fluvius.
 """
 
 from energy.intake.formats.header import find

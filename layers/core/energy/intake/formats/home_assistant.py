@@ -1,6 +1,7 @@
 """Home Assistant's history as CSV: `entity_id,state,last_changed`, UTC, a row whenever a sensor changed.
 
 The file names neither unit nor kind, so the site's configuration has to. Mostly these are meters in kWh.
+A sample is in the repository patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Home Assistant.
 """
 
 from energy.errors import InputRejected

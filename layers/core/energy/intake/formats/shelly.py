@@ -1,6 +1,7 @@
 """Shelly EM's `Date/time UTC,Active energy Wh (A),Returned energy Wh (A)`: UTC, ten-minute intervals.
 
-Each phase is a column, or a file, of its own. What was fed in is left out.
+Each phase is a column, or a file, of its own. What was fed in is left out. A sample is in the repository
+patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Shelly EM3.
 """
 
 import re

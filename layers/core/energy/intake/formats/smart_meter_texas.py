@@ -1,6 +1,7 @@
 """Smart Meter Texas's interval data: `ESIID,USAGE_DATE,REVISION_DATE,USAGE_START_TIME,…,USAGE_KWH,ESTIMATED_ACTUAL,…`.
 
-Quarter-hours in Texas time; rows of surplus generation are no use; A is measured, E estimated.
+Quarter-hours in Texas time; rows of surplus generation are no use; A is measured, E estimated. The hour that clocks
+skip in spring has rows without a reading; the hour that they repeat in autumn is there twice.
 """
 
 from energy.intake.formats.header import WHOLE_HOUSE, find
@@ -29,5 +30,6 @@ def layout(head: Head, rules: Rules) -> Layout | None:
         date_order="month_first",
         only=((flow, frozenset({"consumption"})),) if flow is not None else (),
         estimated=(estimated, frozenset({"e"})) if estimated is not None else None,
+        blank_is_no_reading=True,
         private=True,
     )
