@@ -3,7 +3,6 @@
 import contextlib
 import datetime as dt
 import json
-import os
 import shlex
 import tempfile
 import zoneinfo
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import checks
 from cli.output import fail, safe, write_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from energy.errors import InputRejected
     from energy.intake.judging import Judged
-    from energy.site_config import Rules, SiteConfig
+    from energy.site_config import Rules
 
 DEFAULT_TIMEZONE = "UTC"
 # Half or more bad rows: the default of the stack's parameter MaxRejectedShare.
@@ -67,7 +67,7 @@ def check(
     The same rules as in the pipeline, without it. Exit code 1 where a file cannot be used.
     """
     for file in files:
-        if why := _why_unreadable(file):
+        if why := checks.why_unreadable(file):
             fail(why, code=2)
     rules, zone_was_chosen = _rules(config, timezone)
     if as_json:
@@ -83,23 +83,11 @@ def check(
         raise typer.Exit(1)
 
 
-def _why_unreadable(file: Path) -> str | None:
-    if file.is_dir():
-        return f"{file} is a folder; name the files in it."
-    if not file.exists():
-        return f"{file} is not there."
-    if not file.is_file():
-        return f"{file} is no ordinary file."
-    if not os.access(file, os.R_OK):
-        return f"{file} may not be read by you; its permissions say so."
-    return None
-
-
 def _rules(config: Path | None, timezone: str | None) -> tuple["Rules", bool]:
     """What files are judged by, and whether anybody said in which time zone they are."""
     from energy import site_config
 
-    said = _config(config) if config else site_config.SiteConfig()
+    said = checks.read_config(config) if config else site_config.SiteConfig()
     if timezone is not None:
         said = said.model_copy(update={"timezone": timezone})
     zone = said.timezone or DEFAULT_TIMEZONE
@@ -108,20 +96,6 @@ def _rules(config: Path | None, timezone: str | None) -> tuple["Rules", bool]:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         fail(f"{zone!r} is no time zone. Name one such as Europe/Berlin.", code=2)
     return site_config.rules(said, DEFAULT_TIMEZONE, REJECTED_SHARE), said.timezone is not None
-
-
-def _config(path: Path) -> "SiteConfig":
-    from energy import site_config
-    from energy.errors import SiteConfigInvalid
-
-    if why := _why_unreadable(path):
-        fail(why, code=2)
-    try:
-        return site_config.parse(path.read_text("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        fail(f"{path} is not UTF-8: byte {error.start}. Save it as UTF-8.", code=2)
-    except SiteConfigInvalid as error:
-        fail(str(error), code=2)
 
 
 @contextlib.contextmanager
@@ -294,9 +268,7 @@ def _say_next(usable: list[Path], config: Path | None, timezone: str | None, con
     from rich.text import Text
 
     names = " ".join(shlex.quote(str(file)) for file in usable)
-    if config:
-        told = f"put {config} into the lake's bucket as config/SITE.yaml, then upload {names}"
-    else:
-        zone = f" --timezone {shlex.quote(timezone)}" if timezone else ""
-        told = f"energy run {names}{zone}"
+    said = f" --config {shlex.quote(str(config))}" if config else ""
+    zone = f" --timezone {shlex.quote(timezone)}" if timezone else ""
+    told = f"energy run {names}{said}{zone}"
     console.print(Text.assemble("Next: ", (safe(told), "bold")), soft_wrap=True)

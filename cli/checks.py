@@ -1,5 +1,6 @@
-"""What `energy run` can refuse before anything starts."""
+"""What commands can refuse before anything starts."""
 
+import os
 import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from energy import lake as layout
 
 if TYPE_CHECKING:
     from energy.manifest import Manifest
+    from energy.site_config import SiteConfig
     from local.lake_folder import LakeFolder
 
 DEFAULT_TIMEZONE = "UTC"
@@ -34,23 +36,41 @@ def check_arguments(files: Sequence[Path], lake: Path, site: str, timezone: str 
         fail(f"{timezone!r} is no time zone. Name one such as Europe/Berlin.", code=2)
 
 
-def zone_of(lake: Path, site: str, wanted: str | None) -> str:
-    """The time zone to read the files in: the one that the site is published in, else the one wanted, else UTC.
+def zone_of(lake: Path, site: str, wanted: str | None, config: Path | None = None) -> str:
+    """The time zone to read the files in: the one that the site is published in, else the configured one, else the one
+    wanted, else UTC.
 
     Ends the command if another one is wanted: the site's older readings would be moved by hours.
     """
     from local.lake_folder import LakeFolder
 
-    manifest = published(LakeFolder(lake), site)
+    folder = LakeFolder(lake)
+    manifest = published(folder, site)
+    source = config or _config_in(folder, site)
+    configured = read_config(source).timezone if source else None
+    if configured and wanted not in (None, configured):
+        fail(
+            f"The configuration says timezone: {configured}, not {wanted}. Leave --timezone out, or change it.", code=2
+        )
+    wanted = configured or wanted
     if manifest is None:
         return wanted or DEFAULT_TIMEZONE
     if wanted not in (None, manifest.timezone):
         fail(
             f"The site {site} in {lake} is published in the time zone {manifest.timezone}, not {wanted}. "
-            f"Leave --timezone out, or give another --site or --lake.",
+            f"Leave --timezone out{' and change the configuration' if configured else ''}, or give another --site or "
+            "--lake.",
             code=2,
         )
     return manifest.timezone
+
+
+def _config_in(folder: "LakeFolder", site: str) -> Path | None:
+    """The site's configuration in the lake, if there is one."""
+    try:
+        return folder.path_of(layout.site_config_key(site))
+    except KeyError:
+        return None
 
 
 def published(folder: "LakeFolder", site: str) -> "Manifest | None":
@@ -70,3 +90,31 @@ def published(folder: "LakeFolder", site: str) -> "Manifest | None":
 def why_unusable(file: Path) -> str | None:
     """Why a file would start no run; None if it will."""
     return f"{file} is empty (0 bytes)." if file.stat().st_size == 0 else None
+
+
+def why_unreadable(file: Path) -> str | None:
+    """Why a file cannot be read; None if it can."""
+    if file.is_dir():
+        return f"{file} is a folder; name the files in it."
+    if not file.exists():
+        return f"{file} is not there."
+    if not file.is_file():
+        return f"{file} is no ordinary file."
+    if not os.access(file, os.R_OK):
+        return f"{file} may not be read by you; its permissions say so."
+    return None
+
+
+def read_config(path: Path) -> "SiteConfig":
+    """The configuration in a file; ends the command if it cannot be used."""
+    from energy import site_config
+    from energy.errors import SiteConfigInvalid
+
+    if why := why_unreadable(path):
+        fail(why, code=2)
+    try:
+        return site_config.parse(path.read_text("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        fail(f"{path} is not UTF-8: byte {error.start}. Save it as UTF-8.", code=2)
+    except SiteConfigInvalid as error:
+        fail(str(error), code=2)

@@ -21,7 +21,7 @@ _LOG_LINES = 20
 _EXPLAINED = ("UploadRejected", "PublicationConflicted")
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV files, plain or .gz.", show_default=False)],
     lake: Annotated[Path, typer.Option(metavar="DIR", help="The lake folder; made where there is none.")] = Path(
         ".lake"
@@ -37,6 +37,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the site's files do not say themselves (docs/configuration.md); kept in the lake.",
+            show_default=False,
+        ),
+    ] = None,
     built: Annotated[bool, typer.Option("--built", help="Run what `make build` made, not the source tree.")] = False,
 ) -> None:
     """Turn files into tables, anomalies, a forecast and a report, on this machine.
@@ -45,7 +53,7 @@ def run(
     what was published, so that the next file builds upon it.
     """
     checks.check_arguments(files, lake, site, timezone)
-    zone = checks.zone_of(lake, site, timezone)
+    zone = checks.zone_of(lake, site, timezone, config)
     failures = {file: why for file in files if (why := checks.why_unusable(file))}
     if len(failures) == len(files):
         fail("\n".join(failures.values()))
@@ -58,6 +66,8 @@ def run(
     with ExitStack() as stack:
         with progress.waiting(console, "Starting the local AWS"):
             aws = _started(stack, lake, built, zone)
+        if config:
+            aws.upload(config, layout.site_config_key(site))
         for file in files:
             if file not in failures and (why := _through(aws, file, _key(site, file), console)):
                 failures[file] = f"{file} was not published: {why}"

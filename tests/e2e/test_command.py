@@ -100,7 +100,7 @@ def test_the_same_file_again_changes_no_table_and_a_broken_one_is_refused_with_i
     assert tables(lake) == before
 
     broken = tmp_path / "broken.csv"
-    broken.write_text("timestamp,appliance,energy\n2024-01-01 00:00:00,AC,1\n")
+    broken.write_text("timestamp,appliance,price\n2024-01-01 00:00:00,AC,1\n")
     empty = tmp_path / "empty.csv"
     empty.touch()
     said = energy("run", empty, broken, "--lake", lake, code=1)
@@ -139,3 +139,25 @@ def test_a_million_readings_by_the_minute_go_through(tmp_path):
 def test_what_cannot_be_meant_is_said_before_anything_starts(tmp_path):
     assert "not there" in energy("run", tmp_path / "nothing.csv", "--lake", tmp_path / "lake", code=2)
     assert not (tmp_path / "lake").exists()
+
+
+def test_a_configured_site_is_read_as_it_says_and_what_was_set_apart_is_shown(tmp_path):
+    lake, config, file = tmp_path / "lake", tmp_path / "home.yaml", tmp_path / "hof.csv"
+    config.write_text(
+        "timezone: Europe/Berlin\n"
+        "readings: {columns: {timestamp: [Tag, Zeit], value: Verbrauch}, appliance: Hof, unit: Wh}\n"
+    )
+    rows = [f"{day:02d}.03.2024;{hour:02d}:00;{100 * hour},5" for day in range(1, 15) for hour in range(24)]
+    file.write_text("Konto;0000\n\nTag;Zeit;Verbrauch\n" + "\n".join([*rows, "15.03.2024;01:00;viel"]) + "\n")
+    said = energy("run", file, "--lake", lake, "--config", config)
+    assert "336 readings, 2024-03-01 00:00 to 2024-03-14 23:00" in said
+    (total,) = query(lake, "SELECT SUM(kwh) AS total, COUNT(*) AS readings FROM raw_energy_data")
+    assert total == {"total": pytest.approx(14 * (27.6 + 24 * 0.0005)), "readings": 336}
+    (quality,) = query(lake, "SELECT coverage, rejected FROM quality_data WHERE appliance = 'Hof'")
+    assert quality == {"coverage": pytest.approx(1.0), "rejected": 1}
+    shown = energy("problems", "--lake", lake)
+    assert "BAD_NUMBER" in shown
+    assert "0000" not in shown
+    # The lake keeps the configuration: the next run needs not say it.
+    file.write_text("Tag;Zeit;Verbrauch\n" + "\n".join(rows[-48:]) + "\n")
+    assert "48 readings" in energy("run", file, "--lake", lake)

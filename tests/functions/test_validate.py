@@ -8,7 +8,8 @@ import pytest
 
 from energy import __version__, lake, parquet, settings, store
 from energy.contracts import RowCounts, ValidateOutput
-from energy.errors import InputRejected, ObjectMissing
+from energy.documents import UploadQuality
+from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
 from energy.manifest import Manifest, ManifestUpload
 from energy.site_config import Rules
 
@@ -185,3 +186,54 @@ def test_the_answer_stays_small_whatever_the_file(upload, validate):
     header = HEADER.strip() + "," + ",".join("x" * 100 + str(n) for n in range(900)) + "\n"
     answer = validate(upload(header + "2024-03-01 10:00,oven,1" + "," * 900 + "\n"))
     assert len(json.dumps(answer)) < 4_000
+
+
+def configure(s3, text, site="house"):
+    s3.put_object(Bucket=BUCKET, Key=f"config/{site}.yaml", Body=text.encode())
+
+
+def test_the_configuration_of_a_site_decides_how_its_files_are_read(lake_on_moto, upload, validate):
+    rows = "Zeit;Verbrauch\n01.03.2024 00:00;1.500,5\n02.03.2024 00:00;80\n"
+    with pytest.raises(InputRejected, match="MISSING_HEADER"):
+        validate(upload(rows))
+    configure(
+        lake_on_moto,
+        "timezone: Europe/Berlin\n"
+        "readings: {columns: {timestamp: Zeit, value: Verbrauch}, appliance: Hof, unit: Wh, date_order: day_first}\n",
+    )
+    answer = validate(upload(rows, sequencer="0B"))
+    assert (answer["timezone"], answer["months"]) == ("Europe/Berlin", ["2024-03"])
+    key = lake.upload_readings_key("house", lake.upload_id("raw/house/a.csv"), answer["run_id"], "2024-03")
+    assert parquet.from_bytes(store.read(key)).select("appliance", "kwh").rows() == [("Hof", 1.5005), ("Hof", 0.08)]
+    assert validate(upload(GOOD, key="raw/cabin/a.csv"))["timezone"] == "UTC"
+
+
+def test_another_configuration_writes_under_another_name(lake_on_moto, upload, validate):
+    event = upload(HEADER + "2024-03-01 00:30,oven,1\n")
+    first = validate(event)
+    configure(lake_on_moto, "timezone: Europe/Berlin")
+    second = validate(event)
+    assert first["run_id"] != second["run_id"]
+    assert first["months"] == ["2024-03"]
+    configure(lake_on_moto, "timezone: UTC\n# said now\n")
+    assert validate(event)["run_id"] == first["run_id"]
+
+
+def test_a_configuration_that_cannot_be_used_stops_the_upload_and_writes_nothing(lake_on_moto, upload, validate):
+    configure(lake_on_moto, "readings: {units: Wh}")
+    with pytest.raises(
+        SiteConfigInvalid, match=r"config/house\.yaml: readings\.units is no setting; did you mean unit\?"
+    ):
+        validate(upload(GOOD))
+    lake_on_moto.put_object(Bucket=BUCKET, Key="config/house.yaml", Body=b"timezone: \xff")
+    with pytest.raises(SiteConfigInvalid, match="it is not UTF-8 from byte 10 on"):
+        validate(upload(GOOD))
+    assert written(lake_on_moto) == ["config/house.yaml"]
+
+
+def test_how_a_file_was_read_lies_beside_its_readings(upload, validate):
+    answer = validate(upload(GOOD + "2024-03-25 10:00,oven,-1\n"))
+    quality = UploadQuality.model_validate_json(store.read(answer["quality_key"]))
+    assert (quality.read_as["delimiter"], quality.read_as["time zone"]) == ("comma", "UTC")
+    assert quality.codes == {"NEGATIVE": 1}
+    assert [(rows.appliance, rows.accepted, rows.rejected) for rows in quality.appliances] == [("oven", 20, 1)]

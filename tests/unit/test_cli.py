@@ -38,7 +38,7 @@ def test_help_groups_the_commands() -> None:
     assert results < text.index("query  ")
 
 
-@pytest.mark.parametrize("command", ["generate", "run", "query"])
+@pytest.mark.parametrize("command", ["generate", "check", "run", "query", "problems"])
 def test_every_command_explains_its_options(command: str) -> None:
     result = energy(command, "--help")
 
@@ -455,3 +455,19 @@ def test_a_lake_that_is_in_use_is_left_alone(lake: Path, tmp_path: Path) -> None
 
     assert result.exit_code == 1
     assert "in use" in result.stderr
+
+
+def test_run_refuses_a_configuration_before_anything_starts(tmp_path: Path) -> None:
+    file, config = tmp_path / "a.csv", tmp_path / "home.yaml"
+    file.write_text("timestamp,appliance,kwh\n2024-03-01 00:00,a,1\n")
+    config.write_text("readings: {units: Wh}")
+    result = energy("run", file, "--lake", tmp_path / "lake", "--config", config)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{config}: readings.units is no setting; did you mean unit?" in result.stderr.replace("\n", "")
+    config.write_text("timezone: Europe/Berlin")
+    result = energy("run", file, "--lake", tmp_path / "lake", "--config", config, "--timezone", "UTC")
+    assert result.exit_code == 2
+    assert "The configuration says timezone: Europe/Berlin, not UTC." in result.stderr
+    result = energy("run", file, "--config", tmp_path / "nowhere.yaml")
+    assert (result.exit_code, "nowhere.yaml is not there." in result.stderr.replace("\n", "")) == (2, True)
+    assert not (tmp_path / "lake").exists()

@@ -139,7 +139,7 @@ def test_the_configuration_says_what_a_file_does_not(readings: Path, tmp_path: P
     assert answers(configured)[0]["rows_ok"] == 11
     told = check(readings, "--config", config).stdout
     assert "Europe/Berlin" in told
-    assert f"Next: put {config} into the lake's bucket as config/SITE.yaml" in told
+    assert f"Next: energy run {readings} --config {config}" in told
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def number(text):
 def by_hand():
     """Sample → kWh, readings, appliances, as added up here, row by row."""
     emporia = table("emporia.csv")
-    circuits = ("Home-Heat Pump (kWhs)", "Home-Kitchen (kWhs)")
+    circuits = ("Home-Heat Pump (kWhs)", "Home-Kitchen (kWhs)", "Home-Balance (kWhs)")
     read = [number(row[name]) for row in emporia for name in circuits if row[name]]
-    yield "emporia.csv", sum(read), len(read), ["Home-Heat Pump", "Home-Kitchen"]
+    yield "emporia.csv", sum(read), len(read), ["Home-Balance", "Home-Heat Pump", "Home-Kitchen"]
     enphase = [number(row["Energy Consumed (Wh)"]) / 1000 for row in table("enphase.csv")]
     yield "enphase.csv", sum(enphase), 192, ["Whole house"]
     fluvius = [
@@ -66,7 +66,7 @@ def by_hand():
     sense = [row for row in table("sense.csv", skip=1) if row["Name"] != "Total Usage"]
     yield "sense.csv", sum(number(row["kWh"]) for row in sense), 104, ["Always On", "Dryer", "Fridge"]
     shelly = [number(row["Active energy Wh (A)"]) / 1000 for row in table("shelly.csv")]
-    yield "shelly.csv", sum(shelly), 288, ["Whole house"]
+    yield "shelly.csv", sum(shelly), 288, ["Whole house A"]
     texas = [row for row in table("smart_meter_texas.csv") if row["CONSUMPTION_SURPLUSGENERATION"] == "Consumption"]
     yield "smart_meter_texas.csv", sum(number(row["USAGE_KWH"]) for row in texas), 192, ["Whole house"]
     utility = [number(row["interval_kWh"]) for row in table("utilityapi.csv")]

@@ -117,7 +117,8 @@ def _counts(ordered: pl.DataFrame) -> pl.DataFrame:
             pl.col("estimated").sum().cast(pl.Int64),
             pl.col("kwh").filter(pl.col("estimated")).alias("estimated_kwh"),
         )
-        .with_columns(pl.col("estimated_kwh").list.sum())
+        # The sum of no readings is -0.0.
+        .with_columns(pl.col("estimated_kwh").list.sum() + 0.0)
     )
 
 

@@ -22,7 +22,7 @@ class Settings(BaseModel):
         try:
             return known_timezone(name)
         except ValueError as error:
-            raise ValueError(f"SITE_TIMEZONE {error}") from error
+            raise ValueError(f"SITE_TIMEZONE is {name!r}: {error}") from error
 
 
 @functools.cache

@@ -20,7 +20,7 @@ def known_timezone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
+        raise ValueError("it is not an IANA time zone such as Europe/Berlin") from error
     return name
 
 
@@ -134,7 +134,7 @@ def _refuse_repetition(node: Any, source: str) -> None:
         seen.add(id(found))
         if isinstance(found, yaml.MappingNode):
             keys = [key.value for key, _ in found.value]
-            for key, _ in found.value:
+            for key, _ in reversed(found.value):
                 if keys.count(key.value) > 1:
                     line = key.start_mark.line + 1
                     raise SiteConfigInvalid(source, f"{key.value} is there twice, last in line {line}. Keep one.")
@@ -156,8 +156,13 @@ def _sentence(error: Any) -> str:
         close = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}."
         return f"{where} is no setting{hint}"
-    found = error.get("input")
-    return f"{where} is {found!r}: {error['msg'][0].lower()}{error['msg'][1:]}."
+    if error["type"] == "missing":
+        return f"{where} is missing."
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] in {"model_type", "dict_type"}:
+        said = "it must hold settings by name"
+    verb = "it may be" if error["type"] == "literal_error" else "it must be"
+    return f"{where} is {error.get('input')!r}: {said.replace('Input should be', verb)}."
 
 
 def _known_keys(path: list[str]) -> list[str]:

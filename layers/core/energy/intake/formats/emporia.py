@@ -1,7 +1,8 @@
 """Emporia Vue's export: a column a circuit, `Time Bucket (America/New_York),Home-Mains_A (kWhs),…`.
 
-The time zone is in the header. Circuits are parts of the mains, so where there are circuits the mains are left out, and
-so is the balance that is computed from both. Smart plugs may be in kW, "No CT" stands where nothing is connected.
+The time zone is in the header. Circuits are parts of the mains, so where there are circuits the mains are left out; the
+balance is what the mains measure beyond the circuits, so it stays. Smart plugs may be in kW, "No CT" stands where
+nothing is connected.
 """
 
 import re
@@ -14,7 +15,9 @@ _BUCKET = re.compile(r"time bucket \((.+)\)$")
 _COLUMN = re.compile(r"^(.*?)\s*\((kwhs|kwatts)\)$", re.IGNORECASE)
 _UNITS: dict[str, Unit] = {"kwhs": "kWh", "kwatts": "kW"}
 _MAINS = re.compile(r"mains(?:_[abc])?$", re.IGNORECASE)
-_COMPUTED = re.compile(r"(?:balance|total ?usage|mains_?from_?grid|mains_?to_?grid)$", re.IGNORECASE)
+_BALANCE = re.compile(r"balance$", re.IGNORECASE)
+_NO_BALANCE = " What no circuit measures is in none of these columns: export the balance, too."
+_COMPUTED = re.compile(r"(?:total ?usage|mains_?from_?grid|mains_?to_?grid)$", re.IGNORECASE)
 
 
 def layout(head: Head, rules: Rules) -> Layout | None:
@@ -24,15 +27,17 @@ def layout(head: Head, rules: Rules) -> Layout | None:
         return None
     found = [(place, match) for place, name in enumerate(header.shown) if (match := _COLUMN.match(name))]
     measured = [(place, match) for place, match in found if not _COMPUTED.search(match[1])]
-    circuits = [(place, match) for place, match in measured if not _MAINS.search(match[1])]
-    used = circuits or measured
+    parts = [(place, match) for place, match in measured if not _MAINS.search(match[1])]
+    has_circuits = any(not _BALANCE.search(match[1]) for _, match in parts)
+    used = parts if has_circuits else [(place, match) for place, match in measured if _MAINS.search(match[1])]
     if not used:
         return None
     left_out = [match[1] for place, match in found if place not in {place for place, _ in used}]
     notes = {}
     if left_out:
         shown = ", ".join(repr(name[:40]) for name in left_out[:10])
-        notes["LEFT_OUT"] = f"{shown} are the sum of the circuits, or computed from it, and were left out."
+        rest = "" if any(_BALANCE.search(match[1]) for _, match in used) or not has_circuits else _NO_BALANCE
+        notes["LEFT_OUT"] = f"{shown} hold the energy of the other columns once more and were left out.{rest}"
     return Layout(
         family="Emporia Vue",
         delimiter=",",

@@ -1,7 +1,7 @@
 """Shelly EM's `Date/time UTC,Active energy Wh (A),Returned energy Wh (A)`: UTC, ten-minute intervals.
 
-Each phase is a column, or a file, of its own. What was fed in is left out. A sample is in the repository
-patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Shelly EM3.
+Each phase is a column, or a file, of its own, and an appliance of its own: files of one site add up. What was fed in is
+left out.
 """
 
 import re
@@ -31,7 +31,7 @@ def layout(head: Head, rules: Rules) -> Layout | None:
         columns=len(header.names),
         timestamp=(time,),
         values=tuple(
-            ValueColumn(place, "Wh", appliance=f"{whole} {phase.upper()}" if phase and len(active) > 1 else whole)
+            ValueColumn(place, "Wh", appliance=f"{whole} {phase.upper()}" if phase else whole)
             for place, phase in active
         ),
         timezone="UTC",
