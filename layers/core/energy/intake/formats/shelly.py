@@ -1,7 +1,7 @@
 """Shelly EM's `Date/time UTC,Active energy Wh (A),Returned energy Wh (A)`: UTC, ten-minute intervals.
 
 Each phase is a column, or a file, of its own, and an appliance of its own: files of one site add up. What was fed in is
-left out.
+left out. A sample is in the repository patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Shelly EM3.
 """
 
 import re
