@@ -168,7 +168,7 @@ def test_a_broken_file_fails_with_its_reason_and_leaves_all_as_it_was(aws, home,
     key = found["Key"]
     assert key.endswith("/problems.json")
     problems = json.loads(aws.client("s3").get_object(Bucket=aws.bucket, Key=key)["Body"].read())
-    assert (problems["verdict"], problems["key"], problems["version"]) == ("rejected", "raw/broken.csv", version)
+    assert (problems["verdict"], problems["key"], problems["version"]) == ("reject", "raw/broken.csv", version)
     (code,) = problems["codes"]
     assert done.cause.startswith(f"{code}: ")
     assert "Traceback" not in done.cause

@@ -19,6 +19,7 @@ from energy.intake.spool import Spool
 from energy.site_config import Rules
 
 _SHOWN_CHARACTERS = 40
+_TIDIED_TIMES = 8
 REJECTED = {"line": pl.Int64, "code": pl.String, "reason": pl.String, "text": pl.String}
 
 
@@ -76,7 +77,9 @@ class Appliances:
         """By the names as written: number (where the name can be used), and tidy name. TOO_MANY_APPLIANCES past the
         limit.
         """
-        tidy = {text: names.tidy(text) for text in raw.unique().drop_nulls()}
+        # Unicode forms of a very long text take long, and no name that is kept comes of it.
+        most = _TIDIED_TIMES * name_characters
+        tidy = {text: names.tidy(text) if len(text) <= most else text for text in raw.unique().drop_nulls()}
         codes = {}
         for text, name in tidy.items():
             if not name or len(name) > name_characters:
