@@ -477,3 +477,30 @@ def test_days_have_their_own_length_in_every_zone(tmp_path, zone, day, hours, sk
     assert result.codes == ({"NONEXISTENT_LOCAL_TIME": skipped} if skipped else {})
     twice = found.filter(pl.col("timestamp").is_duplicated()).height
     assert twice == 2 * repeated
+
+
+def test_contradictions_are_set_apart_by_the_cell_where_a_line_holds_many(tmp_path):
+    path = tmp_path / "a.csv"
+    header, *days = (SAMPLES / "wide_day.csv").read_text().splitlines()
+    first = next(cell for cell in days[0].split(";") if "," in cell)
+    path.write_text(
+        "\n".join([header, *days, days[0].replace(first, '"9,999"' if '"' in first else "9,999", 1)]) + "\n"
+    )
+    result = judged(path, tmp_path, zone="Europe/Rome")
+    (frame,) = result.rejected()
+    assert frame.select("line", "code").rows() == [(2, "CONFLICTING_READING"), (len(days) + 2, "CONFLICTING_READING")]
+    assert result.rows.rejected == 2
+    assert result.rows.read == result.rows.accepted + result.rows.rejected + result.rows.duplicates
+
+
+def test_contradictions_are_set_apart_where_a_feed_is_one_line(tmp_path):
+    path = tmp_path / "a.xml"
+    text = (SAMPLES / "green_button.xml").read_text().replace("\n", "")
+    reading = text[
+        text.index("<espi:IntervalReading>") : text.index("</espi:IntervalReading>") + len("</espi:IntervalReading>")
+    ]
+    changed = reading.replace("<espi:value>", "<espi:value>9")
+    path.write_text(text.replace(reading, reading + changed))
+    result = judged(path, tmp_path)
+    (frame,) = result.rejected()
+    assert (result.rows.rejected, frame.height) == (2, 2)

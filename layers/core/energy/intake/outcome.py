@@ -100,7 +100,7 @@ class _Settled:
     contradicting: Counter[int]
     several: list[int]
     steps: Steps
-    # line and code of rows that contradict each other
+    # line, column and code of rows that contradict each other
     lines: pl.DataFrame | None
 
 
@@ -137,7 +137,7 @@ def _take_apart(found: _Settled, doubtful: Spool[int]) -> None:
     apart = every.filter(~is_several)
     found.contradicting.update(dict(apart.group_by("code").len().iter_rows()))
     if not apart.is_empty():
-        found.lines = apart.select("line", "code")
+        found.lines = apart.select("line", pl.col("column").cast(pl.Int32), "code")
 
 
 def pieces(spool: Spool[int], timezone: str) -> Iterator[pl.DataFrame]:
@@ -174,7 +174,7 @@ def _picked(
     first: dict[str, str | int] | None = None
     wanted = lines["line"].unique()
     for number, chunk in enumerate(file.chunks()):
-        rows = file.rows(chunk).rows.filter(pl.col("line").is_in(wanted.implode()))
+        rows = file.rows(chunk).rows.filter(pl.col("record").is_in(wanted.implode()))
         if rows.is_empty():
             continue
         codes, _ = appliances.codes(rows["raw"], file.rules.limits.name_characters)
@@ -182,7 +182,11 @@ def _picked(
         coded = coded.filter(pl.col("place").is_not_null())
         coded = coded.with_columns(ranks.gather(coded["place"]).alias("place"))
         coded = coded.join(
-            lines, left_on=["line", "place"], right_on=["line", "code"], how="semi", maintain_order="left"
+            lines,
+            left_on=["record", "column", "place"],
+            right_on=["line", "column", "code"],
+            how="semi",
+            maintain_order="left",
         )
         if file.layout.private:
             coded = coded.with_columns(text=pl.concat_str("moment", "raw", "value", separator=",", ignore_nulls=True))

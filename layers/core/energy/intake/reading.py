@@ -165,7 +165,8 @@ class Pass:
         local = timestamps.to_local(pl.col("earlier"), self._file.rules.timezone)
         month = local.dt.year().cast(pl.Int32) * 12 + local.dt.month() - 1
         kept = good.select(
-            "line",
+            pl.col("record").alias("line"),
+            "column",
             pl.col("appliance_code").alias("code"),
             pl.col("earlier").alias("utc"),
             "later",

@@ -14,9 +14,11 @@ _SPREADSHEET_TEXT = r"""^(?:'|=")|"$"""
 
 @dataclass(frozen=True)
 class Rows:
-    """`rows`: line, text, fields_ok, quotes_ok, longest, raw (the appliance as written), moment, value, estimated,
-    minutes, factor (units in a kWh), column (of the layout's values), after (the cell that follows the value, where a
-    decimal comma could have made it). `left_out`: records that hold no energy used.
+    """`rows`: record (its line in the text), line (in the file, as it is shown), text, fields_ok, quotes_ok, longest,
+    raw (the appliance as written), moment, value, estimated, minutes, factor (units in a kWh), column (of the layout's
+    values), after (the cell that follows the value, where a decimal comma could have made it).
+
+    `left_out`: records that hold no energy used.
     """
 
     rows: pl.DataFrame
@@ -58,6 +60,7 @@ def rows_of(records: pl.DataFrame, layout: Layout, field_bytes: int) -> Rows:
     )
     moments = [_stripped(pl.col(name_of(position))) for position in layout.timestamp]
     shared = records.with_columns(
+        pl.col("line").alias("record"),
         pl.col(name_of(layout.line_column)).cast(pl.Int64, strict=False).fill_null(0).alias("line")
         if layout.line_column is not None
         else pl.col("line"),
@@ -103,6 +106,7 @@ def _of_column(records: pl.DataFrame, layout: Layout, number: int, column: Value
         unit = _stripped(pl.col(name_of(layout.unit_column))).str.to_lowercase()
         factor = unit.replace_strict(units, default=None, return_dtype=pl.Float64)
     return records.select(
+        "record",
         "line",
         "text",
         "fields_ok",

@@ -7,11 +7,12 @@ import polars as pl
 
 from energy.intake.timestamps import to_local
 
-# Readings put by while a file is read: one row each. `month` is the local one, as year · 12 + month - 1. `utc` is the
-# earlier instant where two are possible, `later` the other one, null elsewhere; `stated`: the file itself names the
-# instant.
+# Readings put by while a file is read: one row each. `line` is that of the text, `column` that of the layout's values,
+# as a line may hold several. `month` is the local one, as year · 12 + month - 1. `utc` is the earlier instant where two
+# are possible, `later` the other one, null elsewhere; `stated`: the file itself names the instant.
 CANDIDATE: dict[str, pl.DataType | type[pl.DataType]] = {
     "line": pl.Int64,
+    "column": pl.Int16,
     "code": pl.UInt32,
     "utc": pl.Datetime("us"),
     "later": pl.Datetime("us"),
@@ -20,13 +21,15 @@ CANDIDATE: dict[str, pl.DataType | type[pl.DataType]] = {
     "estimated": pl.Boolean,
     "month": pl.Int32,
 }
+_SETTLED = ["line", "column", "code", "utc", "kwh", "estimated", "month"]
 # Below this many instants, several values for each are contradictions rather than several meters of one name.
 SEVERAL_METERS_FROM_INSTANTS = 5
 
 
 @dataclass(frozen=True)
 class Settled:
-    """`readings` (line, code, utc, kwh, estimated, month): one row per appliance and instant, sorted by code and utc.
+    """`readings` (line, column, code, utc, kwh, estimated, month): one row per appliance and instant, sorted by code
+    and utc.
 
     `contradicting`: the rows that share appliance and instant with another value, same columns. `duplicates`: code and
     number of rows that were there again.
@@ -39,7 +42,7 @@ class Settled:
 
 def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
     """Whole days of candidates. Which of the two autumn hours a row is of is told by the day's other rows."""
-    rows = _with_fold(candidates, timezone).select("line", "code", "utc", "kwh", "estimated", "month")
+    rows = _with_fold(candidates, timezone).select(_SETTLED)
     rows = in_order(rows)
     same = (pl.col("code") == pl.col("code").shift()) & (pl.col("utc") == pl.col("utc").shift())
     rows = rows.with_columns(same=same.fill_null(False)).with_row_index("place")
@@ -56,10 +59,9 @@ def settle(candidates: pl.DataFrame, timezone: str) -> Settled:
     counted = pl.concat([agreeing["place"], contradicting["place"]])
     dropped = shared.filter(~pl.col("place").is_in(counted.implode()))
     gone = pl.concat([dropped["place"], contradicting["place"]])
-    columns = ["line", "code", "utc", "kwh", "estimated", "month"]
     return Settled(
-        rows.filter(~pl.col("place").is_in(gone.implode())).select(columns),
-        contradicting.select(columns),
+        rows.filter(~pl.col("place").is_in(gone.implode())).select(_SETTLED),
+        contradicting.select(_SETTLED),
         dropped.group_by("code").len(),
     )
 
@@ -100,9 +102,9 @@ def summed(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.sort("code", "utc", "kwh")
         .group_by("code", "utc", maintain_order=True)
-        .agg(pl.col("line", "month").min(), pl.col("kwh"), pl.col("estimated").any())
+        .agg(pl.col("line", "column", "month").min(), pl.col("kwh"), pl.col("estimated").any())
         .with_columns(pl.col("kwh").list.sum())
-        .select("line", "code", "utc", "kwh", "estimated", "month")
+        .select(_SETTLED)
     )
 
 
