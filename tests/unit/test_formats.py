@@ -504,3 +504,14 @@ def test_contradictions_are_set_apart_where_a_feed_is_one_line(tmp_path):
     result = judged(path, tmp_path)
     (frame,) = result.rejected()
     assert (result.rows.rejected, frame.height) == (2, 2)
+
+
+def test_a_unit_that_nothing_says_is_warned_about(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text((SAMPLES / "wide_day.csv").read_text().replace("Giorno", "Date"))
+    assert set(judged(SAMPLES / "wide_day.csv", tmp_path, zone="Europe/Rome").warnings) == {"DIALECT"}
+    assert "UNIT_ASSUMED" in judged(path, tmp_path, zone="Europe/Rome").warnings
+    told = judged(path, tmp_path, "readings: {unit: Wh}", zone="Europe/Rome")
+    assert "UNIT_ASSUMED" not in told.warnings
+    whole = judged(path, tmp_path, zone="Europe/Rome").readings()["kwh"].sum()
+    assert told.readings()["kwh"].sum() == pytest.approx(whole / 1000)

@@ -1,9 +1,9 @@
 """One row a day and a column for each time of day, as Enel's in Italy: `Giorno;00:00-00:15;00:15-00:30;…`.
 
-A date, and at least 24 columns whose names are times of day, or ranges of them, evenly apart. The unit is kWh unless
-the configuration says otherwise. Times are local wall-clock times, so the hour that clocks skip in spring has
-to be blank. Enel ends every row, but not the header, with a semicolon (sample in the repository
-patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Enel Distribuzione).
+A date, and at least 24 columns whose names are times of day, or ranges of them, evenly apart. Enel's unit is kWh;
+files of others do not say theirs, so unless the configuration does, kWh is taken and warned about. Times are local
+wall-clock times, so the hour that clocks skip in spring has to be blank. Enel ends every row, but not the header, with
+a semicolon (sample in the repository patrickvorgers/Home-Assistant-Import-Energy-Data, Datasources/Enel Distribuzione).
 """
 
 import itertools
@@ -18,6 +18,7 @@ _TIME = re.compile(r"^(?:h ?)?([0-2]?[0-9])[:.]([0-5][0-9])(?: ?(?:-|\u2013|to) 
 _DATES = frozenset({"date", "day", "giorno", "data", "datum", "tag", "fecha", "jour"})
 # Where the column is called so, 03/04 is the third of April.
 _DAY_FIRST = frozenset({"giorno", "datum", "tag", "fecha", "jour"})
+_ENEL_DATE = "giorno"
 _LEAST_TIMES = 24
 _DAY = 24 * 60
 
@@ -83,5 +84,14 @@ def _of(header: Header, times: dict[int, int], more_cells: int, rules: Rules) ->
         date_order="day_first" if header.names[date] in _DAY_FIRST else None,
         blank_is_no_reading=True,
         private=True,
-        warnings=dialect(header.delimiter),
+        warnings={**dialect(header.delimiter), **_assumed_unit(header.names[date], rules)},
     )
+
+
+def _assumed_unit(date: str, rules: Rules) -> dict[str, str]:
+    if rules.readings.unit or date == _ENEL_DATE:
+        return {}
+    return {
+        "UNIT_ASSUMED": "The columns are times of day and do not say their unit; they were read as kWh. If they hold "
+        "something else, as Wh or kW, say unit under readings in config/<site>.yaml and upload the file again."
+    }
