@@ -1,7 +1,6 @@
 """What commands can refuse before anything starts."""
 
 import os
-import zoneinfo
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +29,11 @@ def check_arguments(files: Sequence[Path], lake: Path, site: str, timezone: str 
         fail(f"{lake} is a file; --lake takes a folder.", code=2)
     if layout.site_name(site) != site:
         fail(f"{site!r} cannot name a site. Use lower-case letters, digits, - and _, such as my-house.", code=2)
+    from energy.site_config import known_timezone
+
     try:
-        zoneinfo.ZoneInfo(timezone or DEFAULT_TIMEZONE)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known_timezone(timezone or DEFAULT_TIMEZONE)
+    except ValueError:
         fail(f"{timezone!r} is no time zone. Name one such as Europe/Berlin.", code=2)
 
 
@@ -113,8 +114,7 @@ def read_config(path: Path) -> "SiteConfig":
     if why := why_unreadable(path):
         fail(why, code=2)
     try:
-        return site_config.parse(path.read_text("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        fail(f"{path} is not UTF-8: byte {error.start}. Save it as UTF-8.", code=2)
+        with path.open("rb") as file:
+            return site_config.read(file.read(site_config.MAX_BYTES + 1), str(path))
     except SiteConfigInvalid as error:
         fail(str(error), code=2)

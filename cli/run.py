@@ -125,7 +125,7 @@ def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> str |
     if output.get("already_published"):
         console.print("This file is published already: nothing changed.")
     elif aws.lake is not None:
-        summary.show_set_apart(aws.lake, layout.site_of_key(key), key, console)
+        summary.show_doubts(aws.lake, layout.site_of_key(key), key, console)
     return None
 
 

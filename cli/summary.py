@@ -11,6 +11,7 @@ from cli import checks
 from cli.output import safe
 from cli.query import Lake
 from energy import lake
+from energy.documents import UploadQuality
 from energy.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -64,19 +65,24 @@ def report_path(folder: "LakeFolder", site: str, html_key: str) -> "Path":
     return (latest if latest.read_bytes() == report.read_bytes() else report).resolve()
 
 
-def show_set_apart(folder: "LakeFolder", site: str, key: str, console: Console) -> None:
-    """Says how many rows of a published upload were set apart, and where they are."""
+def show_doubts(folder: "LakeFolder", site: str, key: str, console: Console) -> None:
+    """Says what may be wrong with a published upload, how many of its rows were set apart, and where they are."""
     manifest = checks.published(folder, site)
     entry = manifest.uploads.get(key) if manifest else None
     if entry is None:
         return
-    read, rejected, duplicates = entry.rows.read, entry.rows.rejected, entry.rows.duplicates
-    if duplicates:
-        console.print(f"{duplicates:,} of {read:,} rows repeat another one; they count once.", highlight=False)
-    if rejected:
-        rows = folder.path_of(lake.quarantine_key(site, entry.upload.run_id, "rejected.csv")).resolve()
-        sentence = f"{rejected:,} of {read:,} rows were rejected; each with its line and reason: {rows}"
-        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+    upload, rows = entry.upload, entry.rows
+    quality = folder.path_of(lake.upload_quality_key(site, upload.upload_id, upload.run_id)).read_bytes()
+    for code, sentence in UploadQuality.model_validate_json(quality).warnings.items():
+        told = Text.assemble((code, "bold yellow"), " ", (safe(sentence), "yellow"))
+        console.print(told, soft_wrap=True, highlight=False)
+    if rows.rejected:
+        rejected = folder.path_of(lake.quarantine_key(site, upload.run_id, "rejected.csv")).resolve()
+        told = Text(
+            f"{rows.rejected:,} of {rows.read:,} rows were rejected; each with its line and reason: {rejected}",
+            style="yellow",
+        )
+        console.print(told, soft_wrap=True, highlight=False)
 
 
 def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table:

@@ -237,3 +237,11 @@ def test_how_a_file_was_read_lies_beside_its_readings(upload, validate):
     assert (quality.read_as["delimiter"], quality.read_as["time zone"]) == ("comma", "UTC")
     assert quality.codes == {"NEGATIVE": 1}
     assert [(rows.appliance, rows.accepted, rows.rejected) for rows in quality.appliances] == [("oven", 20, 1)]
+
+
+def test_every_cell_of_a_rejected_row_opens_safely_in_a_spreadsheet(upload, validate):
+    header = "timestamp;appliance;kwh\n"
+    good = "".join(f"2024-03-{day:02d} 10:00;oven;{day / 10}\n" for day in range(1, 21))
+    answer = validate(upload(header + good + "2024-03-25 10:00;=cmd;-1.5\n"))
+    rejected = pl.read_csv(store.read(lake.quarantine_key("house", answer["run_id"], "rejected.csv")))
+    assert rejected["text"].to_list() == ["2024-03-25 10:00;'=cmd;-1.5"]

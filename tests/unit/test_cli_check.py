@@ -150,7 +150,7 @@ def test_the_configuration_says_what_a_file_does_not(readings: Path, tmp_path: P
         (["readings.csv", "--timezone", "Berlin"], "'Berlin' is no time zone."),
         (["readings.csv", "--config", "missing.yaml"], "missing.yaml is not there."),
         (["readings.csv", "--config", "misspelled.yaml"], "misspelled.yaml: "),
-        (["readings.csv", "--config", "latin.yaml"], "latin.yaml is not UTF-8"),
+        (["readings.csv", "--config", "latin.yaml"], "latin.yaml: it is not UTF-8"),
         (["readings.csv", "--config", "zone.yaml"], "Nowhere/Land"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from energy.errors import SiteConfigInvalid
-from energy.site_config import Rules, SiteConfig, parse, rules
+from energy.site_config import Rules, SiteConfig, parse, read, rules
 
 
 def refusal(text):
@@ -56,10 +56,14 @@ limits: {rejected_share: 0.1, appliances: 20000}
         ("readings: [1]", "readings is [1]: it must hold settings by name."),
         ("- a\n- b", "it must hold settings by name, as timezone: Europe/Berlin."),
         ("timezone: UTC\ntimezone: Europe/Berlin", "timezone is there twice, last in line 2. Keep one."),
-        ("a: &x [1]\nb: *x", "line 1 is referred to (&, *): write it out."),
+        ("a: &x [1]\nb: *x", "line 1 has a reference (&, *): write out what it stands for."),
         ("readings: {unit: Wh", "it is no YAML"),
-        ("# " + "x" * 70_000, "it is larger than 65,536 bytes"),
-        ("timezone: !!python/object/apply:os.system [ls]", "it is no YAML"),
+        ("timezone: !!python/object/apply:os.system [ls]", "line 1 has a tag"),
+        ("readings: {unit: on}", "readings.unit is True: YAML reads on, off, yes and no so"),
+        ("readings: {columns: {timestamp: [a, b, c], value: v}}", "it must be the name of a column, or a list of two"),
+        ("readings: {columns: {timestamp: t, value: t}}", "it names the column 't' twice"),
+        ("a: [[[[[[[[[[1]]]]]]]]]]", "is nested more than 8 deep"),
+        ("readings:\n\tunit: Wh", "indent with spaces"),
     ],
 )
 def test_a_wrong_configuration_names_the_key_and_what_it_may_be(text, said):
@@ -83,3 +87,15 @@ def test_rules_have_one_text_each():
     ]
     assert len(set(texts)) == len(texts)
     assert rules(parse("limits: {}\nreadings: {}"), "UTC", 0.5).canonical() == Rules().canonical()
+
+
+def test_a_file_has_to_be_small_and_utf_8():
+    assert read(b"\xef\xbb\xbftimezone: UTC\r\n").timezone == "UTC"
+    with pytest.raises(SiteConfigInvalid, match="it is larger than 65,536 bytes"):
+        read(b"# " + b"x" * 70_000)
+    with pytest.raises(SiteConfigInvalid, match=r"home\.yaml: it is not UTF-8 from byte 10 on"):
+        read(b"timezone: \xff", "home.yaml")
+
+
+def test_a_key_without_a_value_is_as_good_as_none():
+    assert parse("timezone:\nreadings:\nlimits: {columns: }") == SiteConfig()

@@ -7,7 +7,7 @@ from typing import Any
 
 from energy import __version__, lake, parquet, quarantine, site_config, store
 from energy.contracts import EventObject, RowCounts, Upload, ValidateInput, ValidateOutput
-from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
+from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
 from energy.settings import settings
@@ -15,7 +15,7 @@ from energy.site_config import Rules, SiteConfig
 
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
-MAX_SENTENCE_CHARACTERS = 800
+MAX_SENTENCE_BYTES = 800
 NO_ROWS = RowCounts(read=0, accepted=0, rejected=0, duplicates=0)
 
 
@@ -37,16 +37,9 @@ def validate(request: ValidateInput) -> ValidateOutput:
 def _rules(site: str) -> Rules:
     """The site's configuration, where it has one, over the stack's parameters."""
     key = lake.site_config_key(site)
-    found = store.read_with_etag(key)
-    config = site_config.parse(_text(found[0], key), key) if found else SiteConfig()
+    content = store.read_start(key, site_config.MAX_BYTES + 1)
+    config = SiteConfig() if content is None else site_config.read(content, key)
     return site_config.rules(config, settings().site_timezone, settings().max_rejected_share)
-
-
-def _text(content: bytes, source: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SiteConfigInvalid(source, f"it is not UTF-8 from byte {error.start} on. Save it as UTF-8.") from error
 
 
 def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: Rules) -> Upload:
@@ -136,7 +129,11 @@ def _sentences(judged: Judged) -> list[str]:
     """What has to be said, what may be wrong first."""
     every = (*judged.set_apart.items(), *judged.warnings.items(), *judged.notes.items())
     said = [f"{code}: {sentence}" for code, sentence in every]
-    return [sentence[:MAX_SENTENCE_CHARACTERS] for sentence in said[:MAX_SENTENCES]]
+    return [_cut(sentence) for sentence in said[:MAX_SENTENCES]]
+
+
+def _cut(sentence: str) -> str:
+    return sentence.encode("utf-8", "backslashreplace")[:MAX_SENTENCE_BYTES].decode("utf-8", "ignore")
 
 
 def _published_already(upload: Upload) -> ValidateOutput:

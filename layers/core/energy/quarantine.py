@@ -8,8 +8,12 @@ import polars as pl
 
 from energy.contracts import RowCounts, Upload
 
-# A spreadsheet runs a cell that starts so as a formula (CWE-1236; OWASP ASVS 1.2.10).
-_FORMULA_START = r"^[\s\x00]*[=+\-@\t\r\x00]"
+# A spreadsheet runs a cell that starts so as a formula (CWE-1236; OWASP, "CSV Injection"), also in wide letters. It may
+# pass over space and what nobody sees, of which tab, CR and NUL are enough. Where columns are separated by semicolons
+# or tabs, quotes inside a cell do not keep it together: a row of such a file falls into cells, each of which can start
+# so; a number with its sign is none.
+_FORMULA_START = r"^[\s\p{C}]*[=+\-@＝＋－＠]|^ *[\t\r\x00]"  # noqa: RUF001
+_LATER_FORMULA_START = r"([;\t\r\n][\s\p{C}\"']*)([=@＝＠]|[+\-＋－][^0-9.,])"  # noqa: RUF001
 
 
 def write_rejected(path: Path, frames: Iterable[pl.DataFrame]) -> None:
@@ -17,11 +21,11 @@ def write_rejected(path: Path, frames: Iterable[pl.DataFrame]) -> None:
     with path.open("wb") as file:
         file.write(b"line,code,reason,text\n")
         for frame in frames:
-            file.write(_safe(frame).write_csv(include_header=False).encode())
+            _safe(frame).write_csv(file, include_header=False)
 
 
 def _safe(rejected: pl.DataFrame) -> pl.DataFrame:
-    text = pl.col("text")
+    text = pl.col("text").str.replace_all(_LATER_FORMULA_START, "${1}'${2}")
     return rejected.select(
         "line",
         "code",

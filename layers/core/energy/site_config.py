@@ -1,33 +1,74 @@
 """`config/<site>.yaml`: what a site's files do not say themselves, and what is to be done otherwise than by default."""
 
+import collections
 import difflib
-from typing import Annotated, Any, Literal
+import functools
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
 
 MAX_BYTES = 64 << 10
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# The deepest setting lies four deep: readings, columns, timestamp, its names.
+_MAX_DEPTH = 8
+_MAX_SHOWN = 80
+_MAX_PROBLEMS = 3
+_PAIR = 2
+
+# Names are printed and published: no control characters in them.
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
 
 
 def known_timezone(name: str) -> str:
     """`name` itself; ValueError unless it is an IANA time zone."""
-    import zoneinfo
-
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("it is not an IANA time zone such as Europe/Berlin") from error
+    if name not in _timezones():
+        raise ValueError("it is not an IANA time zone such as Europe/Berlin")
     return name
 
 
+@functools.cache
+def _timezones() -> frozenset[str]:
+    """IANA's names, alike on every machine: what lies among its zones besides, as localtime, differs between them.
+
+    Factory is the zone of machines that were never told theirs.
+    """
+    import importlib.resources
+
+    names = importlib.resources.files("tzdata").joinpath("zones").read_text("ascii").split()
+    return frozenset(names) - {"Factory"}
+
+
 class Section(BaseModel):
-    """A misspelled key is an error, never ignored."""
+    """A misspelled key is an error, never ignored. A key without a value is as good as none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("YAML reads on, off, yes and no so; put it in quotes if it is a name")
+        return value
 
 
 class Columns(Section):
@@ -39,6 +80,23 @@ class Columns(Section):
     timestamp: Text | tuple[Text, ...]
     appliance: Text | None = None
     value: Text
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _one_or_two(cls, names: Any) -> Any:
+        listed = names if isinstance(names, list | tuple) else [names]
+        if not 1 <= len(listed) <= _PAIR or not all(isinstance(name, str) and name.strip() for name in listed):
+            raise ValueError("it must be the name of a column, or a list of two: date and time")
+        return tuple(listed) if len(listed) == _PAIR else listed[0]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        timestamps = [self.timestamp] if isinstance(self.timestamp, str) else list(self.timestamp)
+        names = [*timestamps, *([self.appliance] if self.appliance else []), self.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"it names the column {name!r} twice; a column holds one thing")
+        return self
 
 
 class ReadingsConfig(Section):
@@ -95,19 +153,32 @@ class Rules(BaseModel):
         return self.model_dump_json()
 
 
+def read(content: bytes, source: str = "config/<site>.yaml") -> SiteConfig:
+    """`parse`, of a file's bytes: UTF-8, at most 64 KiB."""
+    if len(content) > MAX_BYTES:
+        raise SiteConfigInvalid(source, f"it is larger than {MAX_BYTES:,} bytes; it only holds a few settings.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SiteConfigInvalid(source, f"it is not UTF-8 from byte {error.start} on. Save it as UTF-8.") from error
+    return parse(text, source)
+
+
 def parse(text: str, source: str = "config/<site>.yaml") -> SiteConfig:
     """The configuration that a YAML text holds. SiteConfigInvalid names the key of `source` that is wrong, what it says
     and what it may be.
     """
     import yaml
 
-    if len(text.encode()) > MAX_BYTES:
-        raise SiteConfigInvalid(source, f"it is larger than {MAX_BYTES:,} bytes; it only holds a few settings.")
     try:
+        _refuse_tricks(text, source)
         _refuse_repetition(yaml.compose(text, Loader=yaml.SafeLoader), source)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SiteConfigInvalid(source, f"it is no YAML: {_one_line(error)}") from error
+        raise SiteConfigInvalid(source, f"it is no YAML: {_where_and_what(error)}.") from error
+    except ValueError as error:
+        # YAML takes 2024-02-31 for a date, and any digits for a number.
+        raise SiteConfigInvalid(source, f"it holds a value that cannot be: {_cut(str(error))}.") from error
     if values is None:
         return SiteConfig()
     if not isinstance(values, dict):
@@ -115,54 +186,96 @@ def parse(text: str, source: str = "config/<site>.yaml") -> SiteConfig:
     try:
         config = SiteConfig.model_validate(values)
     except ValidationError as error:
-        raise SiteConfigInvalid(source, " ".join(_sentence(one) for one in error.errors()[:3])) from error
+        raise SiteConfigInvalid(source, _sentences(error)) from error
     return config
 
 
-def _refuse_repetition(node: Any, source: str) -> None:
-    """A key that is there twice, and references: the one is a mistake, the others only make files large."""
+def _refuse_tricks(text: str, source: str) -> None:
+    """References, tags and deep nesting: no setting needs them, and they make small files large or slow."""
     import yaml
 
-    seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        found = waiting.pop()
-        if found is None:
-            continue
-        if id(found) in seen:
-            raise SiteConfigInvalid(source, f"line {found.start_mark.line + 1} is referred to (&, *): write it out.")
-        seen.add(id(found))
-        if isinstance(found, yaml.MappingNode):
-            keys = [key.value for key, _ in found.value]
-            for key, _ in reversed(found.value):
-                if keys.count(key.value) > 1:
-                    line = key.start_mark.line + 1
-                    raise SiteConfigInvalid(source, f"{key.value} is there twice, last in line {line}. Keep one.")
-            waiting += [value for _, value in found.value]
-        elif isinstance(found, yaml.SequenceNode):
-            waiting += found.value
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if getattr(event, "anchor", None) is not None:
+            raise SiteConfigInvalid(source, f"line {line} has a reference (&, *): write out what it stands for.")
+        if getattr(event, "tag", None) is not None:
+            raise SiteConfigInvalid(source, f"line {line} has a tag ({_cut(event.tag)}): leave it out.")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise SiteConfigInvalid(source, f"line {line} is nested more than {_MAX_DEPTH} deep; no setting is.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _refuse_repetition(node: Any, source: str) -> None:
+    """A key that is there twice: YAML would silently take the last."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        times = collections.Counter(key.value for key in keys)
+        for key in reversed(keys):
+            if times[key.value] > 1:
+                line = key.start_mark.line + 1
+                raise SiteConfigInvalid(source, f"{_cut(key.value)} is there twice, last in line {line}. Keep one.")
+        for _, value in node.value:
+            _refuse_repetition(value, source)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repetition(value, source)
+
+
+def _where_and_what(error: Any) -> str:
+    """One of YAML's errors in a line. Those that know the place have a mark; the others say it themselves."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return _cut(str(error))
+    hint = "; indent with spaces" if "'\\t'" in problem else ""
+    return f"line {mark.line + 1}, column {mark.column + 1}: {_cut(problem)}{hint}"
+
+
+def _cut(text: str) -> str:
+    """`text` in one printable line that stays short."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}…"
+
+
+def _sentences(error: ValidationError) -> str:
+    """What pydantic found, in words; what else is wrong shows when that is corrected."""
+    found = error.errors()
+    told = [_sentence(one) for one in found[:_MAX_PROBLEMS]]
+    return " ".join([*told, *([f"And {len(found) - _MAX_PROBLEMS} more."] if len(found) > _MAX_PROBLEMS else [])])
 
 
 def _sentence(error: Any) -> str:
-    """One of pydantic's findings in words."""
     path = [str(part) for part in error["loc"] if not str(part).startswith(("constrained-", "tuple["))]
-    where = ".".join(path)
+    where = _cut(".".join(path))
+    known = _known_keys(path[:-1])
+    if error["type"] == "invalid_key":
+        return f"{_cut(repr(error['input']))} is no setting; known are {', '.join(known)}."
     if error["type"] == "extra_forbidden":
-        known = _known_keys(path[:-1])
-        close = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}."
-        return f"{where} is no setting{hint}"
+        close = difflib.get_close_matches(path[-1][:_MAX_SHOWN], known, n=1)
+        return f"{where} is no setting; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}.")
     if error["type"] == "missing":
         return f"{where} is missing."
-    said = error["msg"].removeprefix("Value error, ")
-    if error["type"] in {"model_type", "dict_type"}:
-        said = "it must hold settings by name"
-    verb = "it may be" if error["type"] == "literal_error" else "it must be"
-    return f"{where} is {error.get('input')!r}: {said.replace('Input should be', verb)}."
+    return f"{where} is {_cut(repr(error.get('input')))}: {_what_it_may_be(error)}."
+
+
+def _what_it_may_be(error: Any) -> str:
+    said = str(error["msg"])
+    match error["type"]:
+        case "model_type" | "dict_type":
+            return "it must hold settings by name"
+        case "string_type":
+            return "it must be text; put it in quotes"
+        case "string_pattern_mismatch":
+            return "it must not hold control characters"
+        case "literal_error":
+            return said.replace("Input should be", "it may be")
+    said = said.removeprefix("Value error, ")
+    return said.replace("Input should be", "it must be").replace("String should have", "it must have")
 
 
 def _known_keys(path: list[str]) -> list[str]:

@@ -131,6 +131,17 @@ def read_with_etag(key: str) -> tuple[bytes, str] | None:
         return None
 
 
+def read_start(key: str, size: int) -> bytes | None:
+    """An object's first `size` bytes, whatever its length; None if there is none."""
+    try:
+        with transient(f"GetObject {key}"), _missing(key, None):
+            body = client().get_object(Bucket=settings().lake_bucket, Key=key)["Body"]
+            with contextlib.closing(body):
+                return body.read(size)
+    except ObjectMissing:
+        return None
+
+
 def put_once(key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
     """Writes an object that must not exist yet. The same bytes again are fine; others are NotDeterministic."""
     _put_once(key, content, hashlib.sha256(content).hexdigest(), content_type)
