@@ -77,7 +77,7 @@ def test_the_examples_of_single_keys_are_read() -> None:
         lines = [f"{'  ' * depth}{section}:" for depth, section in enumerate(sections)]
         lines.append(f"{'  ' * len(sections)}{name}: {example}")
         if key.startswith("readings.columns."):
-            lines += [f"    {other}: x" for other in ("timestamp", "value") if other != name]
+            lines += [f"    {other}: its {other}" for other in ("timestamp", "value") if other != name]
         assert site_config.parse("\n".join(lines)) != site_config.SiteConfig(), key
 
 

@@ -9,9 +9,8 @@ import polars as pl
 from energy.contracts import RowCounts, Upload
 
 # A spreadsheet runs a cell that starts so as a formula (CWE-1236; OWASP, "CSV Injection"), also in wide letters. It may
-# pass over space and what nobody sees, of which tab, CR and NUL are enough. Where columns are separated by semicolons
-# or tabs, quotes inside a cell do not keep it together: a row of such a file falls into cells, each of which can start
-# so; a number with its sign is none.
+# pass over space and what nobody sees, of which tab, CR and NUL are enough. Where it separates columns by semicolons or
+# tabs, quotes do not keep the text in one cell: a row that holds these falls into several, each of which can start so.
 _FORMULA_START = r"^[\s\p{C}]*[=+\-@＝＋－＠]|^ *[\t\r\x00]"  # noqa: RUF001
 _LATER_FORMULA_START = r"([;\t\r\n][\s\p{C}\"']*)([=@＝＠]|[+\-＋－][^0-9.,])"  # noqa: RUF001
 
