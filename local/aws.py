@@ -191,6 +191,12 @@ class LocalAws:
         # S3's event has run through EventBridge by the time that moto answers.
         return self._started.get((key, answer.get("VersionId")))
 
+    def delete(self, key: str, version_id: str | None = None) -> str | None:
+        """Deletes an object, or one version of it; the execution that the event started, None if no rule matched."""
+        version: dict[str, str] = {"VersionId": version_id} if version_id else {}
+        answer = self.client("s3").delete_object(Bucket=self.bucket, Key=key, **version)
+        return self._started.get((key, answer.get("VersionId")))
+
     def start(self, state_input: dict[str, Any], name: str | None = None) -> str:
         """Starts an execution directly."""
         started = self.client("stepfunctions").start_execution(

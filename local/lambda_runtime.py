@@ -23,6 +23,8 @@ from typing import Any
 from local.guard import Guard
 
 INIT_SECONDS = 180
+# Of one function at a time, as with reserved concurrency: fifty Prophets at once do not fit into a laptop's memory.
+CONCURRENCY = 4
 # What a python3.13 function finds beside its own package: boto3 with what it needs, and the runtime client.
 _RUNTIME_MODULES = (
     "awslambdaric",
@@ -64,13 +66,16 @@ class InvokeResult:
 
 @dataclass
 class LambdaRuntime:
-    """Runs functions. Sandboxes stay warm; a function that is called while it works gets another one."""
+    """Runs functions. Sandboxes stay warm; a function that is called while it works gets another one, up to
+    CONCURRENCY of them. Whoever comes then waits.
+    """
 
     state_folder: Path
     base_environment: dict[str, str]
     guard: Guard
     _idle: dict[str, list["Sandbox"]] = field(default_factory=dict)
     _all: list["Sandbox"] = field(default_factory=list)
+    _slots: dict[str, threading.Semaphore] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
@@ -80,11 +85,14 @@ class LambdaRuntime:
 
     def invoke(self, function: Function, event: Any) -> InvokeResult:
         """Runs the handler once; every way to fail is in the result, as Lambda reports it."""
-        sandbox = self._take(function)
-        try:
-            return sandbox.invoke(event)
-        finally:
-            self._give_back(function, sandbox)
+        with self._lock:
+            slot = self._slots.setdefault(function.name, threading.Semaphore(CONCURRENCY))
+        with slot:
+            sandbox = self._take(function)
+            try:
+                return sandbox.invoke(event)
+            finally:
+                self._give_back(function, sandbox)
 
     def log_file(self, function: Function) -> Path:
         """Everything that the function's processes wrote, newest last."""

@@ -59,7 +59,10 @@ _REASONS = {
     "s3:ObjectCreated:Copy": "CopyObject",
     "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "s3:ObjectRemoved:Delete": "DeleteObject",
+    "s3:ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
+_DELETED, _MARKED = "s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated"
+_DELETION_TYPES = {_DELETED: "Permanently Deleted", _MARKED: "Delete Marker Created"}
 
 
 class JsonataFailed(Exception):
@@ -258,13 +261,28 @@ def s3_writes_are_atomic() -> Iterator[None]:
 @contextlib.contextmanager
 def s3_events_look_like_aws() -> Iterator[None]:
     """moto's S3 events have a constant id and sequencer, `eTag` for `etag` and an own kind of reason; a multipart
-    upload fires twice; and errors on the way are swallowed.
+    upload fires twice; errors on the way are swallowed; and of deletions in a versioned bucket hardly any is told.
     """
+    delete_object = moto.s3.models.S3Backend.delete_object
+
+    def delete(
+        self: Any, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
+    ) -> tuple[bool, dict[str, Any]]:
+        bucket = self.get_bucket(bucket_name)
+        held = {str(version.version_id) for version in bucket.keys.getlist(key_name)}
+        done, answer = delete_object(self, bucket_name, key_name, version_id, bypass)
+        if done and bucket.is_versioned and bucket.notification_configuration is not None:
+            marker = version_id is None
+            if marker or str(version_id) in held:
+                gone = types.SimpleNamespace(name=key_name, version_id=answer["version-id"], multipart=None)
+                send(self.account_id, bucket, _MARKED if marker else _DELETED, gone)
+        return done, answer
 
     def send(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
         name = getattr(event_name, "value", event_name)
         half_of_a_multipart = key.multipart is not None and name == "s3:ObjectCreated:Put"
-        if name not in _REASONS or half_of_a_multipart:
+        told_by_us = name == _DELETED and bucket.is_versioned and isinstance(key, FakeKey)
+        if name not in _REASONS or half_of_a_multipart or told_by_us:
             return
         event = s3_event(account_id, bucket, name, key)
         backend = moto.events.models.events_backends[account_id][bucket.region_name]
@@ -273,21 +291,26 @@ def s3_events_look_like_aws() -> Iterator[None]:
                 if rule.state == "ENABLED":
                     rule.send_to_targets(event, transform_input=False)
 
-    with mock.patch.object(moto.s3.notifications, "_send_event_bridge_message", send):
+    with (
+        mock.patch.object(moto.s3.notifications, "_send_event_bridge_message", send),
+        mock.patch.object(moto.s3.models.S3Backend, "delete_object", delete),
+    ):
         yield
 
 
 def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[str, Any]:
     """The event that S3 sends to EventBridge (S3 User Guide, "EventBridge event message structure")."""
     described: dict[str, Any] = {"key": key.name, "sequencer": sequencer_of(key)}
-    if event_name.startswith("s3:ObjectCreated"):
+    created = event_name.startswith("s3:ObjectCreated")
+    if created:
         described |= {"size": key.size, "etag": key.etag.strip('"')}
-    if key.version_id != "null":
+    if key.version_id not in (None, "null"):
         described["version-id"] = key.version_id
+    deletion = {} if created else {"deletion-type": _DELETION_TYPES[event_name]}
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": "Object Created" if event_name.startswith("s3:ObjectCreated") else "Object Deleted",
+        "detail-type": "Object Created" if created else "Object Deleted",
         "source": "aws.s3",
         "account": account_id,
         "time": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -301,6 +324,7 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[st
             "requester": account_id,
             "source-ip-address": "127.0.0.1",
             "reason": _REASONS[event_name],
+            **deletion,
         },
     }
 

@@ -8,11 +8,11 @@ import random
 import polars as pl
 import pytest
 
-from energy import lake, store
+from energy import lake, parquet, store
 from energy.contracts import ForecastResult
 from energy.documents import ForecastSummary
 from energy.errors import NotDeterministic, NotEnoughHistory
-from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES
+from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY, MODEL_NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
 
@@ -54,6 +54,7 @@ def publication(days: int, pub="p1", never_complete=()) -> dict:
         "readings": 1,
         "appliances": 2,
         "timezone": "UTC",
+        "issued_at": "2024-05-02T08:00:00Z",
     }
 
 
@@ -121,6 +122,27 @@ def test_the_median_of_all_models_is_published_with_each_models_own(prophet, sta
     assert told.total_kwh == pytest.approx(total["yhat"].sum())
     assert set(told.appliances_kwh) == {"AC", "Refrigerator"}
     assert told.notes == []
+
+
+def test_every_forecast_is_kept_behind_those_issued_before_it_in_the_month(statsforecast):
+    first = statsforecast({"publication": publication(30)})
+    assert first.history_prefix == "forecast/history/site=home/month=2024-05/pub=p1/by=statsforecast-alone/"
+    later = publication(30, pub="p2") | {"history_prefix": first.history_prefix, "issued_at": "2024-05-09T08:00:00Z"}
+    kept = table(statsforecast({"publication": later}).history_prefix)
+    assert kept.columns == FORECAST_HISTORY.column_names
+    assert kept.schema == parquet.polars_schema(FORECAST_HISTORY)
+    assert kept.height == 2 * 7 * 3
+    assert kept.head(21).equals(table(first.history_prefix))
+    issued = kept.filter(pl.col("appliance").is_null(), publication="p2")
+    total = table(first.total_prefix)
+    assert issued["issued_at"].unique().to_list() == [dt.datetime(2024, 5, 9, 8)]
+    assert issued["members"].unique().to_list() == ['["AC", "Refrigerator"]']
+    assert issued["horizon_days"].to_list() == list(range(1, 8))
+    assert issued.select("ds", "yhat", "yhat_lower", "yhat_upper", "level", "method").equals(
+        total.select("ds", "yhat", "yhat_lower", "yhat_upper", "level", "method")
+    )
+    of_one = kept.filter(pl.col("appliance") == "AC", publication="p2")
+    assert of_one["members"].null_count() == 7
 
 
 def test_without_prophet_the_other_four_stand_and_say_so(statsforecast):

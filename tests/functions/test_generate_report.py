@@ -1,5 +1,6 @@
 """State "Generate report", from the earlier steps' documents in the lake to the three files of the report."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -16,7 +17,7 @@ SPEC = importlib.util.spec_from_file_location("report_home", ROOT / "tests" / "u
 home = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(home)
 
-KEYS = {extension: f"reports/site=home/pub={'p' * 20}/report.{extension}" for extension in ("html", "md", "json")}
+NAMES = {"html": "html_key", "md": "markdown_key", "json": "json_key"}
 
 
 @pytest.fixture
@@ -40,33 +41,38 @@ def event(**changes):
 
 def test_writes_the_report_in_three_forms(documents, load_handler, context):
     result = load_handler("generate_report")(event(), context)
-    assert result == {
-        "html_key": KEYS["html"],
-        "markdown_key": KEYS["md"],
-        "json_key": KEYS["json"],
-        "provider": "rules",
-    }
-    page = body(documents, KEYS["html"]).decode()
+    keys = {extension: result[name] for extension, name in NAMES.items()}
+    digest = hashlib.sha256(body(documents, keys["json"])).hexdigest()[:12]
+    for extension, key in keys.items():
+        assert key == f"reports/site=home/pub={'p' * 20}/text={digest}/report.{extension}"
+    assert result["provider"] == "rules"
+    page = body(documents, keys["html"]).decode()
     assert page.lstrip().startswith("<!doctype html>")
     assert "320.0 kWh" in page
-    assert "320.0 kWh" in body(documents, KEYS["md"]).decode()
-    assert json.loads(body(documents, KEYS["json"]))["facts"]["site.total_kwh"]["value"] == 320.0
-    kinds = {key: documents.head_object(Bucket="lake", Key=key)["ContentType"] for key in KEYS.values()}
-    assert kinds[KEYS["html"]] == "text/html; charset=utf-8"
+    assert "320.0 kWh" in body(documents, keys["md"]).decode()
+    assert json.loads(body(documents, keys["json"]))["facts"]["site.total_kwh"]["value"] == 320.0
+    assert documents.head_object(Bucket="lake", Key=keys["html"])["ContentType"] == "text/html; charset=utf-8"
 
 
 def test_the_same_input_again_is_the_same_report(documents, load_handler, context):
     handler = load_handler("generate_report")
     first = handler(event(), context)
-    before = {key: body(documents, key) for key in KEYS.values()}
+    before = {name: body(documents, first[name]) for name in NAMES.values()}
     assert handler(event(), context) == first
-    assert {key: body(documents, key) for key in KEYS.values()} == before
+    assert {name: body(documents, first[name]) for name in NAMES.values()} == before
+
+
+def test_other_words_about_the_same_numbers_lie_beside_the_first(documents, load_handler, context):
+    handler = load_handler("generate_report")
+    first, second = handler(event(), context), handler(event(warnings=["GAP: two hours are missing"]), context)
+    assert first["html_key"] != second["html_key"]
+    assert body(documents, first["html_key"]) != body(documents, second["html_key"])
 
 
 def test_without_a_forecast_the_reasons_are_in_the_report(documents, load_handler, context):
-    load_handler("generate_report")(event(with_forecast=False, notes=["Prophet timed out"]), context)
-    assert "Prophet timed out" in body(documents, KEYS["html"]).decode()
-    assert "Prophet timed out" in body(documents, KEYS["md"]).decode()
+    result = load_handler("generate_report")(event(with_forecast=False, notes=["Prophet timed out"]), context)
+    assert "Prophet timed out" in body(documents, result["html_key"]).decode()
+    assert "Prophet timed out" in body(documents, result["markdown_key"]).decode()
 
 
 def test_a_missing_document_is_an_error_that_names_it(lake_on_moto, load_handler, context):

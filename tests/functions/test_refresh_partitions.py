@@ -36,9 +36,10 @@ def request(
         sequencer=None,
         size=1,
         last_modified=dt.datetime(2024, 2, 1, int(version[1:]), tzinfo=dt.UTC),
+        told_at=dt.datetime(2024, 2, 1, int(version[1:]), tzinfo=dt.UTC),
         recipe="recipe",
     )
-    pub = lake.publication_id(upload.run_id, base_etag, "recipe")
+    pub = lake.publication_id([upload.run_id], base_etag, "recipe")
     draft = Manifest(
         site="home",
         pub=pub,
@@ -54,12 +55,12 @@ def request(
     keys = {name: lake.publication_document_key("processed", "home", pub, name) for name in ("draft", "summary")}
     store.put_once(keys["draft"], draft.to_json())
     report = ReportResult(
-        html_key=lake.report_key("home", pub, "html"), markdown_key="m", json_key="j", provider="rules"
+        html_key=lake.report_key("home", pub, "d", "html"), markdown_key="m", json_key="j", provider="rules"
     )
     store.put_once(report.html_key, f"<p>{pub}</p>".encode())
     fields = {
         "validated": ValidateOutput(
-            upload=upload, site="home", run_id=upload.run_id, already_published=False, rows=ROWS, months=list(months)
+            key=key, upload=upload, site="home", run_id=upload.run_id, rows=ROWS, months=list(months)
         ),
         "publication": Publication(
             site="home",
@@ -76,7 +77,9 @@ def request(
         ),
         "anomalies": AnomalyResult(table_prefix=f"anomalies/site=home/pub={pub}/", summary_key="s", count=0),
         "forecast": ForecastOutcome(
-            result=ForecastResult(method="m", total_prefix="t/", appliances_prefix="p/", summary_key="s")
+            result=ForecastResult(
+                method="m", total_prefix="t/", appliances_prefix="p/", history_prefix="h/", summary_key="s"
+            )
         ),
         "report": report,
     }

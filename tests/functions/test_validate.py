@@ -1,5 +1,6 @@
 """State "Validate upload" against S3: what is in the lake afterwards."""
 
+import datetime as dt
 import gzip
 import json
 
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 
 from energy import __version__, lake, parquet, settings, store
-from energy.contracts import RowCounts, ValidateOutput
+from energy.contracts import Deletion, RowCounts, ValidateOutput
 from energy.documents import UploadQuality
 from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
 from energy.manifest import Manifest, ManifestUpload
@@ -47,6 +48,10 @@ def written(s3):
     return [key for key in keys(s3) if not key.startswith("raw/")]
 
 
+def quality_key(answer):
+    return lake.upload_quality_key(answer["site"], lake.upload_id(answer["key"]), answer["run_id"])
+
+
 def test_good_rows_are_written_by_month_and_nothing_else_is(lake_on_moto, upload, validate):
     event = upload(GOOD + "2024-04-01 10:00,oven,7\n2024-04-01 10:00,fridge,8\n")
     answer = validate(event)
@@ -59,7 +64,9 @@ def test_good_rows_are_written_by_month_and_nothing_else_is(lake_on_moto, upload
         lake.upload_readings_key(site, lake.upload_id("raw/house/a.csv"), run, month)
         for month in ("2024-03", "2024-04")
     ]
-    assert written(lake_on_moto) == [*expected, answer["quality_key"]]
+    waiting = lake.pending_key(site, ValidateOutput.model_validate(answer).change.change_id)
+    assert written(lake_on_moto) == [waiting, *expected, quality_key(answer)]
+    assert json.loads(store.read(waiting)) == answer
     april = parquet.from_bytes(store.read(expected[1]))
     assert april.columns == ["timestamp", "timestamp_utc", "appliance", "kwh", "estimated"]
     assert list(april.select("appliance", "kwh").iter_rows()) == [("fridge", 8.0), ("oven", 7.0)]
@@ -233,7 +240,7 @@ def test_a_configuration_that_cannot_be_used_stops_the_upload_and_writes_nothing
 
 def test_how_a_file_was_read_lies_beside_its_readings(upload, validate):
     answer = validate(upload(GOOD + "2024-03-25 10:00,oven,-1\n"))
-    quality = UploadQuality.model_validate_json(store.read(answer["quality_key"]))
+    quality = UploadQuality.model_validate_json(store.read(quality_key(answer)))
     assert (quality.read_as["delimiter"], quality.read_as["time zone"]) == ("comma", "UTC")
     assert quality.codes == {"NEGATIVE": 1}
     assert [(rows.appliance, rows.accepted, rows.rejected) for rows in quality.appliances] == [("oven", 20, 1)]
@@ -245,3 +252,75 @@ def test_every_cell_of_a_rejected_row_opens_safely_in_a_spreadsheet(upload, vali
     answer = validate(upload(header + good + "2024-03-25 10:00;=cmd;-1.5\n"))
     rejected = pl.read_csv(store.read(lake.quarantine_key("house", answer["run_id"], "rejected.csv")))
     assert rejected["text"].to_list() == ["2024-03-25 10:00;'=cmd;-1.5"]
+
+
+MARKER = "Delete Marker Created"
+
+
+def deletion(key, version_id=None, kind=MARKER, sequencer="0F"):
+    """`detail` of the event that tells of a deletion, and its time."""
+    found = {"key": key, "sequencer": sequencer} | ({"version-id": version_id} if version_id else {})
+    return {
+        "bucket": {"name": BUCKET},
+        "object": found,
+        "deletion-type": kind,
+        "time": "2024-04-01T10:00:00Z",
+        "reason": "DeleteObject",
+    }
+
+
+def test_a_deletion_waits_to_be_published_like_an_upload(lake_on_moto, upload, validate):
+    event = upload(GOOD)
+    publish(validate(event))
+    lake_on_moto.delete_object(Bucket=BUCKET, Key=event["object"]["key"])
+    answer = validate(deletion("raw/house/a.csv", "marker"))
+    gone = ValidateOutput.model_validate(answer)
+    assert gone.deletion == Deletion(
+        bucket=BUCKET,
+        key="raw/house/a.csv",
+        version="marker",
+        sequencer="0F",
+        told_at=dt.datetime(2024, 4, 1, 10, tzinfo=dt.UTC),
+    )
+    assert (gone.upload, gone.already_published, gone.months, gone.rows.read) == (None, False, [], 0)
+    assert json.loads(store.read(lake.pending_key("house", gone.change.change_id))) == answer
+
+
+def test_a_deletion_that_is_older_than_what_is_published_changes_nothing(lake_on_moto, upload, validate):
+    publish(validate(upload(GOOD, sequencer="0B")))
+    before = written(lake_on_moto)
+    assert validate(deletion("raw/house/a.csv", "marker", sequencer="0A"))["already_published"] is True
+    assert written(lake_on_moto) == before
+
+
+def test_a_delete_marker_that_is_removed_brings_the_version_below_it_to_light(lake_on_moto, upload, validate):
+    event = upload(GOOD)
+    marker = lake_on_moto.delete_object(Bucket=BUCKET, Key="raw/house/a.csv")["VersionId"]
+    lake_on_moto.delete_object(Bucket=BUCKET, Key="raw/house/a.csv", VersionId=marker)
+    answer = validate(deletion("raw/house/a.csv", marker, kind="Permanently Deleted"))
+    found = answer["upload"]
+    assert (found["version_id"], found["sequencer"]) == (event["object"]["version-id"], "0F")
+    assert answer["rows"]["accepted"] == 20
+
+
+def test_the_last_version_that_is_deleted_for_good_takes_the_upload_with_it(lake_on_moto, upload, validate):
+    event = upload(GOOD)
+    publish(validate(event))
+    version_id = event["object"]["version-id"]
+    lake_on_moto.delete_object(Bucket=BUCKET, Key="raw/house/a.csv", VersionId=version_id)
+    answer = validate(deletion("raw/house/a.csv", version_id, kind="Permanently Deleted"))
+    assert (answer["deletion"]["version"], answer["already_published"]) == (version_id, False)
+
+
+def test_the_encoded_key_of_a_deletion_is_that_of_the_upload_it_takes_back(lake_on_moto, upload, validate):
+    publish(validate(upload(GOOD, key="raw/ü x.csv")))
+    assert validate(deletion("raw/%C3%BC+x.csv"))["key"] == "raw/ü x.csv"
+    assert validate(deletion("raw/%C3%BC+y.csv"))["key"] == "raw/%C3%BC+y.csv"
+
+
+def test_the_same_upload_told_of_again_later_waits_under_another_name(lake_on_moto, upload, validate):
+    event = upload(GOOD)
+    validate(event)
+    later = event | {"object": event["object"] | {"sequencer": "0C"}}
+    assert validate(later)["run_id"] == validate(event)["run_id"]
+    assert len(keys(lake_on_moto, "pending/")) == 2

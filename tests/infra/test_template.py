@@ -18,10 +18,10 @@ NASTY = ROOT.parent / "shared" / "data" / "nasty" / "expected.json"
 
 # What each state may write, and read beside what it writes; the bucket's keys, `*` as in IAM.
 WRITES = {
-    "ValidateFunction": {"processed/uploads/*", "quarantine/*"},
+    "ValidateFunction": {"processed/uploads/*", "quarantine/*", "pending/*"},
     "AggregateFunction": {
         f"processed/{area}/*"
-        for area in ("readings", "appliances", "hourly", "profile", "daily", "quality", "documents")
+        for area in ("readings", "appliances", "hourly", "profile", "daily", "quality", "accuracy", "documents")
     },
     "DetectAnomaliesFunction": {"anomalies/*"},
     "ForecastProphetFunction": {"forecast/*"},
@@ -31,13 +31,14 @@ WRITES = {
 }
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
-    "AggregateFunction": {"manifests/*", "processed/uploads/*"},
+    "AggregateFunction": {"manifests/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
     "DetectAnomaliesFunction": {"processed/hourly/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
-    "RefreshPartitionsFunction": {"processed/documents/*", "reports/*"},
+    "RefreshPartitionsFunction": {"processed/documents/*", "reports/*", "pending/*"},
 }
+DELETES = {"RefreshPartitionsFunction": {"pending/*", "reports/site=*/latest.html"}}
 # Services whose actions know no resource: log delivery and tracing.
 WITHOUT_RESOURCE = re.compile(r"logs:[A-Z][a-z]+LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+")
 
@@ -84,7 +85,7 @@ def test_glue_tables_are_the_tables_of_the_code(resources):
     inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
     tables = {table["Name"]: table for table in inputs}
     assert set(tables) == set(TABLES)
-    assert len(tables) == 9
+    assert len(tables) == 11
 
     def described(columns):
         return [(column["Name"], column["Type"], column["Comment"]) for column in columns]
@@ -115,6 +116,11 @@ def test_every_function_reads_what_its_state_needs_and_nothing_else(resources):
     readable = {name: keys_allowed(role, "s3:GetObject") for name, role in function_roles(resources).items()}
     own = {name: WRITES[name] - {"reports/site=*/latest.html"} for name in WRITES}
     assert readable == {name: READS[name] | own[name] for name in READS}
+
+
+def test_nothing_but_what_waited_and_the_latest_report_can_be_deleted(resources):
+    deletable = {name: keys_allowed(role, "s3:DeleteObject") for name, role in function_roles(resources).items()}
+    assert {name: keys for name, keys in deletable.items() if keys} == DELETES
 
 
 def test_no_role_of_the_stack_can_write_an_upload(resources):
@@ -176,6 +182,8 @@ def starts_a_run(resources, key: str, size: int = 1, bucket: str = "lake", kind:
         "detail-type": kind,
         "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": size}, "reason": "PutObject"},
     }
+    if kind == "Object Deleted":
+        del event["detail"]["object"]["size"]
     return EventPattern("", pattern).matches_event(event) and not passed_over(event)
 
 
@@ -244,10 +252,16 @@ def test_nothing_else_starts_one(resources, key):
     assert not starts_a_run(resources, key)
 
 
-def test_empty_objects_other_buckets_and_deletions_start_none(resources):
+def test_deletions_of_uploads_start_a_run(resources):
+    assert starts_a_run(resources, "raw/x.csv", kind="Object Deleted")
+    assert not starts_a_run(resources, "pending/site=home/x.json", kind="Object Deleted")
+    assert not starts_a_run(resources, "raw/x.csv.tmp", kind="Object Deleted")
+
+
+def test_empty_objects_other_buckets_and_other_news_start_none(resources):
     assert not starts_a_run(resources, "raw/x.csv", size=0)
     assert not starts_a_run(resources, "raw/x.csv", bucket="another")
-    assert not starts_a_run(resources, "raw/x.csv", kind="Object Deleted")
+    assert not starts_a_run(resources, "raw/x.csv", kind="Object Tags Added")
 
 
 def test_an_event_that_cannot_be_delivered_is_kept(resources):

@@ -178,6 +178,70 @@ def test_lost_races_end_after_five(aws):
     assert published(aws, "storm") is None
 
 
+def test_what_another_run_took_along_needs_no_publication_of_its_own(aws):
+    """Two uploads of a site are ready; the run that publishes first takes the other one's along."""
+    ready = aws.put("raw/together/a.csv", readings(3))
+    aws.wait(ready)
+    aws.fail_next("aggregate", "KeyError", "'kwh'")
+    left_behind = aws.wait(aws.put("raw/together/b.csv", readings(9)))
+    assert left_behind.status == "FAILED"
+    assert set(published(aws, "together").uploads) == {"raw/together/a.csv"}
+    done = aws.wait(aws.put("raw/together/c.csv", readings(10)))
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    assert len(published(aws, "together").uploads) == 3
+    message = aws.notifications()[-1][1]
+    assert "raw/together/b.csv: 216 rows accepted, 0 rejected, 0 duplicates" in message
+    assert "raw/together/c.csv: 240 rows accepted" in message
+    s3 = aws.client("s3")
+    assert "Contents" not in s3.list_objects_v2(Bucket=aws.bucket, Prefix=lake.pending_prefix("together"))
+
+
+def test_a_deletion_takes_the_upload_back_and_a_restored_version_brings_it_again(aws):
+    aws.wait(aws.put("raw/delete/a.csv", readings(3)))
+    aws.wait(aws.put("raw/delete/b.csv", readings(9)))
+    done = aws.wait(aws.delete("raw/delete/b.csv"))
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    manifest = published(aws, "delete")
+    assert (set(manifest.uploads), set(manifest.deleted)) == ({"raw/delete/a.csv"}, {"raw/delete/b.csv"})
+    assert "raw/delete/b.csv: deleted" in aws.notifications()[-1][1]
+    marker = manifest.deleted["raw/delete/b.csv"].version
+    done = aws.wait(aws.delete("raw/delete/b.csv", marker))
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    manifest = published(aws, "delete")
+    assert (len(manifest.uploads), manifest.deleted) == (2, {})
+
+
+def test_a_site_without_readings_has_neither_tables_nor_a_report(aws):
+    run(aws, "empty")
+    s3 = aws.client("s3")
+    assert s3.list_objects_v2(Bucket=aws.bucket, Prefix=lake.latest_report_key("empty"))["Contents"]
+    done = aws.wait(aws.delete("raw/empty/readings.csv"))
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    assert done.states[-5:] == [
+        "Nothing is left",
+        "Refresh partitions",
+        "Announce",
+        "Was the report written?",
+        "Published",
+    ]
+    manifest = published(aws, "empty")
+    assert (manifest.uploads, manifest.report) == ({}, None)
+    assert {name for name, partitions in manifest.tables.items() if partitions} == {"forecast_history"}
+    assert "Contents" not in s3.list_objects_v2(Bucket=aws.bucket, Prefix=lake.latest_report_key("empty"))
+    assert "No reading is left" in aws.notifications()[-1][1]
+    again = run(aws, "empty")
+    assert again.status == "SUCCEEDED", (again.error, again.cause)
+
+
+def test_an_upload_that_is_gone_when_its_event_comes_ends_green(aws):
+    done = run(aws, "gone")
+    event = execution_input(aws, done)
+    event["detail"]["object"] |= {"key": "raw/gone/never.csv", "version-id": "no-such-version"}
+    late = aws.wait(aws.start(event))
+    assert (late.status, late.states[-1]) == ("SUCCEEDED", "Gone already")
+    assert late.output == {"key": "raw/gone/never.csv", "gone": True}
+
+
 @pytest.mark.parametrize("code", ["NotFound", "InternalError"])
 def test_nobody_told_is_still_published(aws, code):
     aws.fail_next_call("sns.Publish", code, times=100)

@@ -92,13 +92,14 @@ def test_the_machine_has_the_states_that_the_design_names():
     assert set(of_type("Choice")) == {
         "Anything to read?",
         "Anything new?",
+        "Anything left to publish?",
         "Did Prophet forecast?",
         "Another round?",
         "Was the report written?",
     }
     assert set(of_type("Parallel")) == {"Analyse"}
     assert set(of_type("Fail")) == {"UploadRejected", "Publication conflicted", "ReportMissing"}
-    assert set(of_type("Succeed")) == {"Already published", "Nothing to read", "Published"}
+    assert set(of_type("Succeed")) == {"Already published", "Gone already", "Nothing to read", "Published"}
 
 
 def test_every_target_is_a_state_of_the_same_machine():
@@ -156,7 +157,7 @@ def test_there_are_domain_errors_that_must_not_be_retried():
 
 def test_caught_errors_exist():
     known = {name for name in vars(errors) if isinstance(vars(errors)[name], type)} | {"States.ALL"}
-    assert caught() == {"InputRejected", "ManifestConflict", "States.ALL"}
+    assert caught() == {"InputRejected", "ManifestConflict", "ObjectMissing", "States.ALL"}
     assert caught() <= known
 
 

@@ -159,10 +159,17 @@ def forecast(first=FIRST + dt.timedelta(days=28), names=("Heater", "Dishwasher",
 
 def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"):
     """What the state machine passes to the report."""
-    result = {"method": "m", "total_prefix": "t/", "appliances_prefix": "a/", "summary_key": "forecast.json"}
+    result = {
+        "method": "m",
+        "total_prefix": "t/",
+        "appliances_prefix": "a/",
+        "history_prefix": "h/",
+        "summary_key": "forecast.json",
+    }
     return GenerateReportInput.model_validate(
         {
             "validated": {
+                "key": key,
                 "upload": {
                     "bucket": "lake",
                     "key": key,
@@ -172,6 +179,7 @@ def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"
                     "sequencer": "01",
                     "size": 1000,
                     "last_modified": "2026-03-30T08:00:00Z",
+                    "told_at": "2026-03-30T08:00:00Z",
                     "recipe": "recipe",
                 },
                 "site": "home",

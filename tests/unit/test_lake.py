@@ -55,5 +55,7 @@ def test_a_sequencer_is_not_newer_than_itself():
 def test_ids_depend_on_everything_that_they_name():
     runs = {lake.run_id(b, k, v, r) for b in "bB" for k in ("raw/a", "raw/b") for v in "12" for r in "xy"}
     assert len(runs) == 16
-    publications = {lake.publication_id(run, base, by) for run in "ab" for base in (None, '"etag"') for by in "xy"}
+    publications = {
+        lake.publication_id([*changes], base, by) for changes in ("a", "ab") for base in (None, '"etag"') for by in "xy"
+    }
     assert len(publications) == 8

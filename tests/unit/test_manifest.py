@@ -3,13 +3,15 @@
 import datetime as dt
 import json
 
-from energy.contracts import RowCounts, Upload
-from energy.manifest import Manifest, ManifestUpload, Partition, is_newer_version, precedence
+import pytest
+
+from energy.contracts import Deletion, RowCounts, Upload
+from energy.manifest import Manifest, ManifestUpload, Partition, is_newer, outdates, precedence
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 
 
-def upload(version="v1", sequencer="0A", key="raw/a.csv", at=NOON):
+def upload(version="v1", sequencer="0A", key="raw/a.csv", at=NOON, told_at=None):
     return Upload(
         bucket="b",
         key=key,
@@ -19,11 +21,16 @@ def upload(version="v1", sequencer="0A", key="raw/a.csv", at=NOON):
         sequencer=sequencer,
         size=1,
         last_modified=at,
+        told_at=told_at or at,
         recipe="recipe",
     )
 
 
-def manifest(*uploads, tables=None):
+def deletion(sequencer="0C", version="marker", key="raw/a.csv", at=NOON):
+    return Deletion(bucket="b", key=key, version=version, sequencer=sequencer, told_at=at)
+
+
+def manifest(*uploads, deleted=(), tables=None):
     rows = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
     return Manifest(
         site="home",
@@ -31,6 +38,7 @@ def manifest(*uploads, tables=None):
         code_version="0",
         timezone="UTC",
         uploads={u.key: ManifestUpload(upload=u, rows=rows, months=["2024-05"]) for u in uploads},
+        deleted={gone.key: gone for gone in deleted},
         tables=tables or {},
     )
 
@@ -43,10 +51,42 @@ def test_the_same_version_is_superseded_and_a_newer_one_is_not():
     assert not current.supersedes(upload("v1", "0A", key="raw/other.csv"))
 
 
-def test_without_sequencers_the_time_in_s3_decides():
-    early, late = upload("v1", None), upload("v2", None, at=NOON + dt.timedelta(seconds=1))
-    assert is_newer_version(late, than=early)
-    assert not is_newer_version(early, than=late)
+def test_a_deletion_stands_until_something_newer_comes():
+    current = manifest(deleted=[deletion("0C")])
+    assert current.supersedes(upload("v1", "0B"))
+    assert current.supersedes(deletion("0C"))
+    assert not current.supersedes(upload("v2", "0D"))
+    assert not manifest(upload("v1", "0B")).supersedes(deletion("0C"))
+    assert manifest(upload("v2", "0D")).supersedes(deletion("0C"))
+
+
+def test_a_version_that_was_restored_outlives_the_deletion_before_it_also_where_that_is_told_late():
+    """Uploaded (0A), deleted (0B), restored (0C); the deletion comes last."""
+    restored = upload("v1", "0C")
+    assert not manifest(upload("v1", "0A")).supersedes(restored)
+    assert manifest(restored).supersedes(deletion("0B"))
+    assert manifest(restored).supersedes(upload("v1", "0A"))
+
+
+SECOND = dt.timedelta(seconds=1)
+
+
+def test_without_sequencers_the_time_at_which_s3_said_so_decides():
+    early, late = upload("v1", None), upload("v2", None, told_at=NOON + SECOND)
+    assert is_newer(late, than=early)
+    assert not is_newer(early, than=late)
+
+
+@pytest.mark.parametrize("listed", [upload("v0", None), deletion(None)])
+def test_of_one_second_a_listing_is_newer_than_an_event(listed):
+    event = upload("v9", "FF", told_at=NOON + dt.timedelta(microseconds=900_000))
+    assert is_newer(listed, than=event)
+    assert not is_newer(event, than=listed)
+    assert outdates(listed, event)
+
+
+def test_a_listing_that_shows_what_is_known_says_nothing_new():
+    assert outdates(upload("v1", "0A"), upload("v1", None, told_at=NOON + SECOND))
 
 
 def test_between_keys_the_later_upload_wins_whatever_its_sequencer():

@@ -17,11 +17,14 @@ class Contract(BaseModel):
 
 
 class EventObject(Contract):
-    """`detail.object` of an S3 event from EventBridge; version-id and sequencer may be absent."""
+    """`detail.object` of an S3 event from EventBridge; version-id and sequencer may be absent.
+
+    So are size and etag where an object was deleted.
+    """
 
     key: str
-    size: int = Field(ge=0)
-    etag: str
+    size: int = Field(default=0, ge=0)
+    etag: str = ""
     version_id: str | None = Field(default=None, validation_alias=AliasChoices("version-id", "version_id"))
     sequencer: str | None = None
 
@@ -33,14 +36,23 @@ class EventBucket(Contract):
 
 
 class ValidateInput(Contract):
-    """State "Validate upload": `detail` of the S3 event."""
+    """State "Validate upload": `detail` of the S3 event, and its `time`.
+
+    `deletion_type` is S3's word for what was deleted; null where an object was created.
+    """
 
     bucket: EventBucket
     object: EventObject
+    deletion_type: str | None = Field(default=None, validation_alias=AliasChoices("deletion-type", "deletion_type"))
+    time: dt.datetime | None = None
 
 
 class Upload(Contract):
-    """One version of one object under raw/, judged by one recipe. `last_modified` is S3's, UTC."""
+    """One version of one object under raw/, judged by one recipe. `last_modified` is S3's, UTC.
+
+    `told_at` is when S3 said that this version is the current one: the time of the event, or, where no event came, of
+    the listing that showed it (`sequencer` is null then).
+    """
 
     bucket: str
     key: str
@@ -50,6 +62,7 @@ class Upload(Contract):
     sequencer: str | None
     size: int
     last_modified: dt.datetime
+    told_at: dt.datetime
     recipe: str
 
     @property
@@ -67,6 +80,39 @@ class Upload(Contract):
         """Names what validation made of this version of the key."""
         return lake.run_id(self.bucket, self.key, self.version, self.recipe)
 
+    @property
+    def change_id(self) -> str:
+        """Names the change that it makes."""
+        return lake.change_id(self.run_id, self.sequencer or self.told_at.isoformat())
+
+
+class Deletion(Contract):
+    """An object under raw/ is gone. `version` is that of the delete marker, or of what was deleted; may be empty.
+
+    `told_at` as for an Upload.
+    """
+
+    bucket: str
+    key: str
+    version: str
+    sequencer: str | None
+    told_at: dt.datetime
+
+    @property
+    def site(self) -> str:
+        """The site that the upload belonged to."""
+        return lake.site_of_key(self.key)
+
+    @property
+    def run_id(self) -> str:
+        """Names it among the runs of its key, though nothing is written for it."""
+        return lake.run_id(self.bucket, self.key, self.version, "deletion")
+
+    @property
+    def change_id(self) -> str:
+        """Names the change that it makes."""
+        return lake.change_id(self.run_id, self.sequencer or self.told_at.isoformat())
+
 
 class RowCounts(Contract):
     """`read` = `accepted` + `rejected` + `duplicates`."""
@@ -77,21 +123,35 @@ class RowCounts(Contract):
     duplicates: int = Field(ge=0)
 
 
-class ValidateOutput(Contract):
-    """An upload whose good rows are in the lake. `already_published`: this version, or a newer one, is out already.
+NO_ROWS = RowCounts(read=0, accepted=0, rejected=0, duplicates=0)
 
-    `timezone` is the site's, `quality_key` holds an UploadQuality; both null where it is published already.
+
+class ValidateOutput(Contract):
+    """A change of a site that is ready to be published: an upload whose good rows are in the lake, or a deletion.
+
+    `already_published`: this version, or a newer one, is out already. `timezone` is the site's; null for a deletion and
+    for what is published already.
     """
 
-    upload: Upload
+    key: str
     site: str
     run_id: str
-    already_published: bool
+    upload: Upload | None = None
+    deletion: Deletion | None = None
+    already_published: bool = False
     timezone: str | None = None
-    quality_key: str | None = None
-    rows: RowCounts
-    months: list[Month]
+    rows: RowCounts = NO_ROWS
+    months: list[Month] = []
     warnings: list[str] = []
+
+    @property
+    def change(self) -> Upload | Deletion:
+        """Whichever it is."""
+        if self.upload is not None:
+            return self.upload
+        if self.deletion is None:
+            raise ValueError(f"neither an upload nor a deletion of {self.key}")
+        return self.deletion
 
 
 class AggregateInput(Contract):
@@ -103,21 +163,28 @@ class AggregateInput(Contract):
 class Publication(Contract):
     """The tables of one publication, not yet committed.
 
-    `base_etag` is the manifest that it builds upon; null where the site is new. `draft_key` holds the manifest
-    that the commit will write, as far as aggregation knows it.
+    `already_published`: another run has published the change meanwhile; nothing else is said then. `base_etag` is the
+    manifest that it builds upon; null where the site is new. `draft_key` holds the manifest that the commit will write,
+    as far as aggregation knows it. Without any reading left there are no tables, and their keys are empty. `changes`
+    says in words what it publishes. `issued_at` is when the newest of its uploads came (UTC), and `history_prefix`
+    where the forecasts are kept that were issued in the same month; null if there are none.
     """
 
     site: str
-    pub: str
-    run_id: str
-    base_etag: str | None
-    draft_key: str
-    hourly_key: str
-    daily_key: str
-    summary_key: str
-    readings: int
-    appliances: int
-    timezone: str
+    already_published: bool = False
+    pub: str = ""
+    run_id: str = ""
+    base_etag: str | None = None
+    draft_key: str = ""
+    hourly_key: str = ""
+    daily_key: str = ""
+    summary_key: str = ""
+    readings: int = 0
+    appliances: int = 0
+    timezone: str = ""
+    changes: list[str] = []
+    issued_at: dt.datetime | None = None
+    history_prefix: str | None = None
 
 
 class DetectInput(Contract):
@@ -146,6 +213,7 @@ class ForecastResult(Contract):
     method: str
     total_prefix: str
     appliances_prefix: str
+    history_prefix: str
     summary_key: str
     notes: list[str] = []
 
@@ -184,11 +252,14 @@ class ReportResult(Contract):
 
 
 class RefreshInput(Contract):
-    """State "Refresh partitions". `report` is null where it could not be written; `report_error` says why."""
+    """State "Refresh partitions". `report` is null where it could not be written; `report_error` says why.
+
+    `anomalies` is null where no reading is left.
+    """
 
     validated: ValidateOutput
     publication: Publication
-    anomalies: AnomalyResult
+    anomalies: AnomalyResult | None = None
     forecast: ForecastOutcome
     report: ReportResult | None = None
     report_error: str | None = None

@@ -1,4 +1,6 @@
-"""A publication drafted: all uploads of a site resolved, with one more, and its tables written; not yet committed."""
+"""A publication drafted: all uploads of a site resolved, with what has changed, and its tables written; not yet
+committed.
+"""
 
 from collections.abc import Mapping
 
@@ -8,10 +10,22 @@ import energy
 from energy import aggregation, lake, parquet, resolution, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
-from energy.errors import ObjectMissing, SiteTooLarge, TimezoneChanged
+from energy.errors import SiteTooLarge, TimezoneChanged
+from energy.forecast_accuracy import accuracy_table
 from energy.manifest import Manifest, ManifestUpload, Partition
 from energy.quality import quality_table
-from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS, Table
+from energy.resolution import Settled
+from energy.schema import (
+    APPLIANCES,
+    DAILY,
+    FORECAST_ACCURACY,
+    FORECAST_HISTORY,
+    HOURLY,
+    PROFILE,
+    QUALITY,
+    READINGS,
+    Table,
+)
 from energy.settings import settings
 from energy.summary import readings_summary
 
@@ -22,70 +36,56 @@ FILE_NAMES = {
     PROFILE.name: "profile.parquet",
     DAILY.name: "daily.parquet",
     QUALITY.name: "quality.parquet",
+    FORECAST_ACCURACY.name: "accuracy.parquet",
+    FORECAST_HISTORY.name: "forecast.parquet",
 }
 
 # All readings of a site are in memory at once: 2.8 GB for ten million (measured), of the 3 GB of a function.
 MAX_READINGS = 9_000_000
+# What a message tells of one publication.
+MAX_CHANGES_TOLD = 20
+MAX_KEY_TOLD = 200
 
 
 def aggregate(request: AggregateInput) -> Publication:
-    """All uploads of the site, this one among them, to tables and a draft manifest on top of the manifest found now."""
+    """All uploads of the site to tables and a draft manifest on top of the manifest found now.
+
+    Takes along every change of the site that waits to be published, so that many uploads at once need few publications.
+    Where another run has taken this change along, nothing is left to do; where the last upload was deleted, there are
+    no tables. TimezoneChanged, SiteTooLarge.
+    """
     validated = request.validated
     base, base_etag = _base(validated.site)
-    timezone = validated.timezone or settings().site_timezone
-    if base and base.timezone != timezone:
-        raise TimezoneChanged(validated.site, published=base.timezone, configured=timezone)
-    pub = lake.publication_id(validated.run_id, base_etag, validated.upload.recipe)
-    added = ManifestUpload(upload=validated.upload, rows=validated.rows, months=validated.months)
-    uploads = resolution.with_upload(base, added)
-    _refuse_too_many(validated.site, uploads)
-    counted_before = _counted_before(base)
-    counted = _counted(counted_before, uploads, validated)
-    shown = resolution.names_shown(counted.uploads.values())
-    renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
-    touched = resolution.touched_months(base, added, renamed)
-    holders = {month: resolution.holding(uploads.values(), month) for month in touched}
-    months, readings = _months(base, holders, shown, validated.site, pub)
-    tables = aggregation.tables(readings, timezone)
-    quality = quality_table(readings, tables, counted.uploads.values(), shown, timezone)
-    site_wide = {
-        APPLIANCES: tables.appliances,
-        HOURLY: tables.hourly,
-        PROFILE: tables.profile,
-        DAILY: tables.daily,
-        QUALITY: quality,
-    }
-    written = {table: _write_table(frame, table, validated.site, pub) for table, frame in site_wide.items()}
-    draft = Manifest(
+    if base and base.supersedes(validated.change):
+        return Publication(site=validated.site, already_published=True)
+    timezone = _timezone(base, validated)
+    settled = resolution.with_changes(base, _waiting(validated, timezone))
+    publication = Publication(
         site=validated.site,
-        pub=pub,
-        code_version=energy.__version__,
-        timezone=timezone,
-        uploads=uploads,
-        tables={READINGS.name: months}
-        | {table.name: [Partition(values=[validated.site], prefix=prefix)] for table, prefix in written.items()},
-    )
-    summary = readings_summary(tables, quality, validated.site, timezone, len(uploads))
-    _write_document("uploads", counted.model_dump_json(indent=1).encode(), validated, pub)
-    return Publication(
-        site=validated.site,
-        pub=pub,
+        pub=lake.publication_id(
+            [change.change.change_id for change in (validated, *settled.taken)],
+            base_etag,
+            lake.recipe(energy.__version__, timezone),
+        ),
         run_id=validated.run_id,
         base_etag=base_etag,
-        draft_key=_write_document("draft", draft.to_json(), validated, pub),
-        hourly_key=written[HOURLY] + FILE_NAMES[HOURLY.name],
-        daily_key=written[DAILY] + FILE_NAMES[DAILY.name],
-        summary_key=_write_document("summary", summary.model_dump_json(indent=1).encode(), validated, pub),
-        readings=readings.height,
-        appliances=tables.appliances.height,
         timezone=timezone,
+        changes=_in_words(settled.taken),
     )
-
-
-def _refuse_too_many(site: str, uploads: dict[str, ManifestUpload]) -> None:
-    readings = sum(upload.rows.accepted for upload in uploads.values())
-    if readings > MAX_READINGS:
-        raise SiteTooLarge(site, readings, MAX_READINGS)
+    tables = {FORECAST_HISTORY.name: _partitions(base, FORECAST_HISTORY)}
+    if settled.uploads:
+        publication, made = _with_tables(publication, base, settled)
+        tables |= made
+    draft = Manifest(
+        site=validated.site,
+        pub=publication.pub,
+        code_version=energy.__version__,
+        timezone=timezone,
+        uploads=settled.uploads,
+        deleted=settled.deleted,
+        tables=tables,
+    )
+    return publication.model_copy(update={"draft_key": _write_document("draft", draft.to_json(), publication)})
 
 
 def _base(site: str) -> tuple[Manifest | None, str | None]:
@@ -96,36 +96,138 @@ def _base(site: str) -> tuple[Manifest | None, str | None]:
     return Manifest.model_validate_json(content), etag
 
 
+def _timezone(base: Manifest | None, validated: ValidateOutput) -> str:
+    """The zone of the site's timestamps: that of the change, which must be that of the uploads which stay."""
+    timezone = validated.timezone or (base.timezone if base else settings().site_timezone)
+    if base and base.uploads and base.timezone != timezone:
+        raise TimezoneChanged(validated.site, published=base.timezone, configured=timezone)
+    return timezone
+
+
+def _waiting(validated: ValidateOutput, timezone: str) -> list[ValidateOutput]:
+    """This change, and those of the site that are ready beside it. One that was read in another time zone waits for its
+    own run, which says so.
+    """
+    found = [store.read_with_etag(key) for key in store.list_keys(lake.pending_prefix(validated.site))]
+    changes = [validated, *(ValidateOutput.model_validate_json(document[0]) for document in found if document)]
+    by_id = {change.change.change_id: change for change in changes if change.timezone in (None, timezone)}
+    return list(by_id.values())
+
+
+def _in_words(changes: list[ValidateOutput]) -> list[str]:
+    """One line for each change, and how many more there are."""
+    told = [_told(change) for change in changes[:MAX_CHANGES_TOLD]]
+    hidden = len(changes) - len(told)
+    return [*told, f"and {hidden} more"] if hidden else told
+
+
+def _told(change: ValidateOutput) -> str:
+    key = change.key if len(change.key) <= MAX_KEY_TOLD else f"{change.key[:MAX_KEY_TOLD]}…"
+    if change.deletion:
+        return f"{key}: deleted"
+    rows = change.rows
+    return f"{key}: {rows.accepted} rows accepted, {rows.rejected} rejected, {rows.duplicates} duplicates"
+
+
+def _with_tables(
+    publication: Publication, base: Manifest | None, settled: Settled
+) -> tuple[Publication, dict[str, list[Partition]]]:
+    """The publication with what it consists of, and its tables' partitions, written."""
+    site, timezone = publication.site, publication.timezone
+    _refuse_too_many(site, settled.uploads)
+    counted_before = _counted_before(base)
+    counted = _counted(counted_before, settled.uploads)
+    shown = resolution.names_shown(counted.uploads.values())
+    renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
+    touched = resolution.touched_months(base.uploads if base else {}, settled.uploads, renamed)
+    holders = {month: resolution.holding(settled.uploads.values(), month) for month in touched}
+    months, readings = _months(base, holders, shown, publication)
+    tables = aggregation.tables(readings, timezone)
+    quality = quality_table(readings, tables, counted.uploads.values(), shown, timezone)
+    history = _history(base)
+    site_wide = {
+        APPLIANCES: tables.appliances,
+        HOURLY: tables.hourly,
+        PROFILE: tables.profile,
+        DAILY: tables.daily,
+        QUALITY: quality,
+        FORECAST_ACCURACY: accuracy_table(history, tables.daily),
+    }
+    written = {table: _write_table(frame, table, publication) for table, frame in site_wide.items()}
+    summary = readings_summary(tables, quality, site, timezone, len(settled.uploads))
+    _write_document("uploads", counted.model_dump_json(indent=1).encode(), publication)
+    issued_at = max(held.upload.last_modified for held in settled.uploads.values())
+    made = publication.model_copy(
+        update={
+            "hourly_key": written[HOURLY] + FILE_NAMES[HOURLY.name],
+            "daily_key": written[DAILY] + FILE_NAMES[DAILY.name],
+            "summary_key": _write_document("summary", summary.model_dump_json(indent=1).encode(), publication),
+            "readings": readings.height,
+            "appliances": tables.appliances.height,
+            "issued_at": issued_at,
+            "history_prefix": _issued_in(base, f"{issued_at:%Y-%m}"),
+        }
+    )
+    partitions = {table.name: [Partition(values=[site], prefix=prefix)] for table, prefix in written.items()}
+    return made, {READINGS.name: months} | partitions
+
+
+def _partitions(base: Manifest | None, table: Table) -> list[Partition]:
+    return base.tables.get(table.name, []) if base else []
+
+
+def _issued_in(base: Manifest | None, month: str) -> str | None:
+    """Where the forecasts are that were issued in a month."""
+    found = [kept.prefix for kept in _partitions(base, FORECAST_HISTORY) if kept.values[-1] == month]
+    return found[0] if found else None
+
+
+def _history(base: Manifest | None) -> pl.DataFrame:
+    """Every forecast that was published before this one."""
+    kept = _partitions(base, FORECAST_HISTORY)
+    frames = [parquet.from_bytes(store.read(one.prefix + FILE_NAMES[FORECAST_HISTORY.name])) for one in kept]
+    empty = pl.DataFrame(schema=parquet.polars_schema(FORECAST_HISTORY))
+    return pl.concat([empty, *(parquet.as_table(frame, FORECAST_HISTORY) for frame in frames)])
+
+
+def _refuse_too_many(site: str, uploads: Mapping[str, ManifestUpload]) -> None:
+    readings = sum(upload.rows.accepted for upload in uploads.values())
+    if readings > MAX_READINGS:
+        raise SiteTooLarge(site, readings, MAX_READINGS)
+
+
 def _counted_before(base: Manifest | None) -> SiteUploads:
-    if base is None:
+    if base is None or not base.uploads:
         return SiteUploads(uploads={})
     return SiteUploads.model_validate_json(
         store.read(lake.publication_document_key("processed", base.site, base.pub, "uploads"))
     )
 
 
-def _counted(before: SiteUploads, uploads: dict[str, ManifestUpload], validated: ValidateOutput) -> SiteUploads:
-    """What became of the rows of every upload that counts: known from the base, but for the one that is new."""
-    counted = {key: before.uploads[key] for key in uploads if key in before.uploads}
-    upload = validated.upload
-    if uploads[upload.key].upload.run_id == validated.run_id:
-        if validated.quality_key is None:
-            raise ObjectMissing(lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id))
-        quality = UploadQuality.model_validate_json(store.read(validated.quality_key))
-        counted[upload.key] = SiteUpload(run_id=validated.run_id, appliances=quality.appliances)
-    return SiteUploads(uploads=dict(sorted(counted.items())))
+def _counted(before: SiteUploads, uploads: Mapping[str, ManifestUpload]) -> SiteUploads:
+    """What became of the rows of every upload that counts: known from the base, but for those that are new."""
+    counted = {}
+    for key, held in sorted(uploads.items()):
+        known = before.uploads.get(key)
+        counted[key] = known if known and known.run_id == held.upload.run_id else _read_quality(held.upload)
+    return SiteUploads(uploads=counted)
+
+
+def _read_quality(upload: Upload) -> SiteUpload:
+    quality = store.read(lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id))
+    return SiteUpload(run_id=upload.run_id, appliances=UploadQuality.model_validate_json(quality).appliances)
 
 
 def _months(
-    base: Manifest | None, holders: dict[str, list[Upload]], shown: Mapping[str, str], site: str, pub: str
+    base: Manifest | None, holders: dict[str, list[Upload]], shown: Mapping[str, str], publication: Publication
 ) -> tuple[list[Partition], pl.DataFrame]:
     """The readings' partitions and all readings of the site.
 
     The months that uploads are given for are resolved and written again, the others stay where they are; a month that
     no upload holds any more is left out.
     """
-    published = base.tables.get(READINGS.name, []) if base else []
-    partitions = [partition for partition in published if partition.values[-1] not in holders]
+    site = publication.site
+    partitions = [partition for partition in _partitions(base, READINGS) if partition.values[-1] not in holders]
     frames = [parquet.from_bytes(store.read(kept.prefix + FILE_NAMES[READINGS.name])) for kept in partitions]
     for month, held in holders.items():
         if not held:
@@ -134,7 +236,7 @@ def _months(
             (one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held
         ]
         readings = resolution.resolve(validated)
-        prefix = lake.readings_prefix(site, month, pub)
+        prefix = lake.readings_prefix(site, month, publication.pub)
         frames.append(parquet.as_table(readings, READINGS))
         store.put_once(prefix + FILE_NAMES[READINGS.name], parquet.to_bytes(frames[-1]))
         partitions.append(Partition(values=[site, month], prefix=prefix))
@@ -145,13 +247,13 @@ def _validated_readings(upload: Upload, month: str) -> pl.DataFrame:
     return parquet.from_bytes(store.read(lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)))
 
 
-def _write_table(frame: pl.DataFrame, table: Table, site: str, pub: str) -> str:
-    prefix = lake.table_prefix(table.area, site, pub)
+def _write_table(frame: pl.DataFrame, table: Table, publication: Publication) -> str:
+    prefix = lake.table_prefix(table.area, publication.site, publication.pub)
     store.put_once(prefix + FILE_NAMES[table.name], parquet.table_bytes(frame, table))
     return prefix
 
 
-def _write_document(name: str, content: bytes, validated: ValidateOutput, pub: str) -> str:
-    key = lake.publication_document_key("processed", validated.site, pub, name)
+def _write_document(name: str, content: bytes, publication: Publication) -> str:
+    key = lake.publication_document_key("processed", publication.site, publication.pub, name)
     store.put_once(key, content, "application/json")
     return key

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -21,11 +21,15 @@ type Series = dict[dt.date, float]
 
 @dataclass(frozen=True)
 class History:
-    """`total` is never empty, and no series goes beyond its last day. `notes` say who was left out, and why."""
+    """`total` is never empty, and no series goes beyond its last day; it is the energy of its `members`, sorted.
+
+    `notes` say who was left out, and why.
+    """
 
     total: Series
     appliances: dict[str, Series]
     notes: list[str]
+    members: list[str] = field(default_factory=list)
 
     @property
     def last_day(self) -> dt.date:
@@ -53,6 +57,7 @@ def history(daily: Iterable[Mapping[str, Any]]) -> History:
         total=total,
         appliances={name: series for name, series in own.items() if series},
         notes=_held_back(max(total), newest) + left_out,
+        members=sorted(summed),
     )
 
 

@@ -12,7 +12,7 @@ from energy.documents import ForecastDay, ForecastSummary
 from energy.errors import NotEnoughHistory
 from energy.forecast_history import History
 from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, Band, SeriesForecast, SiteForecast
-from energy.schema import APPLIANCE_FORECAST, FORECAST, MODEL_NAMES, Table
+from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY, MODEL_NAMES, Table
 
 _AREA = "forecast"
 _FILE = "forecast.parquet"
@@ -40,6 +40,7 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
         method=summary.method,
         total_prefix=_write(FORECAST, total, publication, by),
         appliances_prefix=_write(APPLIANCE_FORECAST, appliances, publication, by),
+        history_prefix=_remember([*total, *appliances], history, publication, by),
         summary_key=summary_key,
         notes=_result_notes(summary.notes),
     )
@@ -81,6 +82,29 @@ def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]
         }
         for position, day in enumerate(days)
     ]
+
+
+def _remember(rows: list[Row], history: History, publication: Publication, by: str) -> str:
+    """The forecasts of the month of issue with this one behind them, in a file of their own."""
+    issued_at = publication.issued_at
+    if issued_at is None:
+        raise ValueError("a forecast is made of uploads, the newest of which says when it is issued")
+    first_day = min(row["ds"] for row in rows)
+    issued = [
+        {
+            **row,
+            "issued_at": issued_at.astimezone(dt.UTC).replace(tzinfo=None),
+            "publication": publication.pub,
+            "appliance": row.get("appliance"),
+            "members": None if "appliance" in row else json.dumps(history.members, ensure_ascii=False),
+            "horizon_days": (row["ds"] - first_day).days + 1,
+        }
+        for row in rows
+    ]
+    earlier = parquet_rows.read(store.read(publication.history_prefix + _FILE)) if publication.history_prefix else []
+    prefix = f"{lake.issued_prefix(publication.site, f'{issued_at:%Y-%m}', publication.pub)}by={by}/"
+    store.put_once(prefix + _FILE, parquet_rows.write([*earlier, *issued], FORECAST_HISTORY))
+    return prefix
 
 
 def _write(table: Table, rows: list[Row], publication: Publication, by: str) -> str:

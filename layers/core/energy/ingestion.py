@@ -1,12 +1,15 @@
-"""One version of one upload: fetched, judged, and written as validated readings by month."""
+"""One change of a site: a version of an upload fetched, judged, and written as validated readings by month; or the
+deletion of one. What is ready to be published waits in `pending/` for whichever run of the site publishes next.
+"""
 
+import datetime as dt
 import tempfile
 import urllib.parse
 from pathlib import Path
 from typing import Any
 
 from energy import __version__, lake, parquet, quarantine, site_config, store
-from energy.contracts import EventObject, RowCounts, Upload, ValidateInput, ValidateOutput
+from energy.contracts import Deletion, EventObject, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
@@ -16,7 +19,8 @@ from energy.site_config import Rules, SiteConfig
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
 MAX_SENTENCE_BYTES = 800
-NO_ROWS = RowCounts(read=0, accepted=0, rejected=0, duplicates=0)
+# S3's word where a version other than the current one may be gone, or a delete marker.
+DELETE_MARKER_CREATED = "Delete Marker Created"
 
 
 def validate(request: ValidateInput) -> ValidateOutput:
@@ -25,16 +29,62 @@ def validate(request: ValidateInput) -> ValidateOutput:
     InputRejected, with the reasons in quarantine, if the file is not usable; ObjectMissing if that version is gone;
     SiteConfigInvalid if the site's configuration cannot be used.
     """
+    if request.deletion_type:
+        return _deleted(request, request.deletion_type)
     key, metadata = _head(request.object)
-    rules = _rules(lake.site_of_key(key))
+    rules = site_rules(lake.site_of_key(key))
     upload = _upload(request, key, metadata, rules)
     if _is_published(upload):
-        return _published_already(upload)
+        return _output(upload, already_published=True)
     with tempfile.TemporaryDirectory() as folder:
-        return _validated(upload, rules, Path(folder))
+        return _wait(_validated(upload, rules, Path(folder)))
 
 
-def _rules(site: str) -> Rules:
+def _deleted(request: ValidateInput, deletion_type: str) -> ValidateOutput:
+    """The deletion, or the version that came to light by it: of a delete marker that was removed, or of the version
+    before. What S3 holds now is asked of S3, and is as new as the event.
+    """
+    found = request.object
+    if deletion_type != DELETE_MARKER_CREATED and (current := _current(found)) is not None:
+        return validate(request.model_copy(update={"object": current, "deletion_type": None}))
+    deletion = Deletion(
+        bucket=request.bucket.name,
+        key=_published_key(found.key),
+        version=found.version_id or "",
+        sequencer=found.sequencer,
+        told_at=request.time or dt.datetime.now(dt.UTC),
+    )
+    if _is_published(deletion):
+        return _output(deletion, already_published=True)
+    return _wait(_output(deletion))
+
+
+def _current(found: EventObject) -> EventObject | None:
+    """The current version of a key, told of by this event; None where there is none."""
+    try:
+        key, metadata = _head(found.model_copy(update={"version_id": None}))
+    except ObjectMissing:
+        return None
+    version_id = metadata.get("VersionId")
+    return EventObject(
+        key=key,
+        size=metadata["ContentLength"],
+        etag=metadata["ETag"].strip('"'),
+        version_id=version_id if version_id != "null" else None,
+        sequencer=found.sequencer,
+    )
+
+
+def _published_key(key: str) -> str:
+    """The key as the site knows it. Sources disagree on whether events encode keys; an object that is gone cannot tell,
+    the manifest can.
+    """
+    decoded = urllib.parse.unquote_plus(key)
+    manifest = _manifest(lake.site_of_key(decoded))
+    return decoded if manifest and decoded in manifest.uploads else key
+
+
+def site_rules(site: str) -> Rules:
     """The site's configuration, where it has one, over the stack's parameters."""
     key = lake.site_config_key(site)
     content = store.read_start(key, site_config.MAX_BYTES + 1)
@@ -53,8 +103,14 @@ def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: R
         sequencer=found.sequencer,
         size=metadata["ContentLength"],
         last_modified=metadata["LastModified"],
-        recipe=lake.recipe(__version__, rules.canonical()),
+        told_at=request.time or metadata["LastModified"],
+        recipe=recipe_of(rules),
     )
+
+
+def recipe_of(rules: Rules) -> str:
+    """Names how uploads of a site are judged now."""
+    return lake.recipe(__version__, rules.canonical())
 
 
 def _head(found: EventObject) -> tuple[str, dict[str, Any]]:
@@ -71,9 +127,21 @@ def _head(found: EventObject) -> tuple[str, dict[str, Any]]:
         return decoded, store.head(decoded, found.version_id)
 
 
-def _is_published(upload: Upload) -> bool:
-    published = store.read_with_etag(lake.manifest_key(upload.site))
-    return published is not None and Manifest.model_validate_json(published[0]).supersedes(upload)
+def _is_published(change: Upload | Deletion) -> bool:
+    manifest = _manifest(change.site)
+    return manifest is not None and manifest.supersedes(change)
+
+
+def _manifest(site: str) -> Manifest | None:
+    found = store.read_with_etag(lake.manifest_key(site))
+    return Manifest.model_validate_json(found[0]) if found else None
+
+
+def _wait(validated: ValidateOutput) -> ValidateOutput:
+    """What is ready to be published is so for every run of the site, whatever becomes of this one."""
+    key = lake.pending_key(validated.site, validated.change.change_id)
+    store.put_once(key, validated.model_dump_json(indent=1).encode(), "application/json")
+    return validated
 
 
 def _validated(upload: Upload, rules: Rules, folder: Path) -> ValidateOutput:
@@ -94,17 +162,7 @@ def _validated(upload: Upload, rules: Rules, folder: Path) -> ValidateOutput:
         store.put_once(key, parquet.to_bytes(judged.month(month)))
     quality_key = lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id)
     store.put_once(quality_key, judged.quality.model_dump_json(indent=1).encode(), "application/json")
-    return ValidateOutput(
-        upload=upload,
-        site=upload.site,
-        run_id=upload.run_id,
-        already_published=False,
-        timezone=rules.timezone,
-        quality_key=quality_key,
-        rows=judged.rows,
-        months=judged.months,
-        warnings=_sentences(judged),
-    )
+    return _output(upload, timezone=rules.timezone, rows=judged.rows, months=judged.months, warnings=_sentences(judged))
 
 
 def _set_apart(upload: Upload, judged: Judged, folder: Path) -> None:
@@ -136,12 +194,12 @@ def _cut(sentence: str) -> str:
     return sentence.encode("utf-8", "backslashreplace")[:MAX_SENTENCE_BYTES].decode("utf-8", "ignore")
 
 
-def _published_already(upload: Upload) -> ValidateOutput:
+def _output(change: Upload | Deletion, **found: Any) -> ValidateOutput:
     return ValidateOutput(
-        upload=upload,
-        site=upload.site,
-        run_id=upload.run_id,
-        already_published=True,
-        rows=NO_ROWS,
-        months=[],
+        key=change.key,
+        site=change.site,
+        run_id=change.run_id,
+        upload=change if isinstance(change, Upload) else None,
+        deletion=change if isinstance(change, Deletion) else None,
+        **found,
     )

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 DEFAULT_SITE = "home"
 RAW_PREFIX = "raw/"
@@ -46,9 +47,16 @@ def run_id(bucket: str, key: str, version: str, made_by: str) -> str:
     return _digest(f"{bucket}/{key}@{version} by {made_by}")[:20]
 
 
-def publication_id(run: str, base_etag: str | None, made_by: str) -> str:
-    """Names what one publication writes: the run that publishes, the manifest that it builds upon, the recipe."""
-    return _digest(f"{run}+{base_etag or ''} by {made_by}")[:20]
+def change_id(run: str, told_by: str) -> str:
+    """Names one change of a site: a run, and the event (its sequencer or time) that told of it."""
+    return f"{run}-{_digest(told_by)[:8]}"
+
+
+def publication_id(changes: Iterable[str], base_etag: str | None, made_by: str) -> str:
+    """Names what one publication writes: the change that publishes and those that it takes along, the manifest that it
+    builds upon, the recipe.
+    """
+    return _digest(f"{'+'.join(changes)} on {base_etag or ''} by {made_by}")[:20]
 
 
 def is_newer(sequencer: str | None, than: str | None) -> bool:
@@ -77,6 +85,16 @@ def upload_quality_key(site: str, upload: str, run: str) -> str:
     return f"processed/uploads/site={site}/upload={upload}/run={run}/quality.json"
 
 
+def pending_prefix(site: str) -> str:
+    """Changes of a site that are ready to be published, and not yet known to be in its manifest."""
+    return f"pending/site={site}/"
+
+
+def pending_key(site: str, change: str) -> str:
+    """One such change; its name begins with that of its run."""
+    return f"{pending_prefix(site)}{change}.json"
+
+
 def site_config_key(site: str) -> str:
     """What people may say about a site; no role of the stack writes it."""
     return f"config/{site}.yaml"
@@ -92,6 +110,11 @@ def table_prefix(area: str, site: str, pub: str) -> str:
     return f"{area}/site={site}/pub={pub}/"
 
 
+def issued_prefix(site: str, month: str, pub: str) -> str:
+    """The forecasts that were issued in a month, as one publication left them (forecast_history)."""
+    return f"forecast/history/site={site}/month={month}/pub={pub}/"
+
+
 def publication_document_key(area: str, site: str, pub: str, name: str) -> str:
     """A JSON document that one step of a publication hands to the next.
 
@@ -100,9 +123,12 @@ def publication_document_key(area: str, site: str, pub: str, name: str) -> str:
     return f"{area}/documents/site={site}/pub={pub}/{name}.json"
 
 
-def report_key(site: str, pub: str, extension: str) -> str:
-    """The report of one publication as html, md or json."""
-    return f"reports/site={site}/pub={pub}/report.{extension}"
+def report_key(site: str, pub: str, digest: str, extension: str) -> str:
+    """A report of one publication as html, md or json; `digest` is that of what it says.
+
+    Words may differ from one attempt to the next, where the numbers do not.
+    """
+    return f"reports/site={site}/pub={pub}/text={digest}/report.{extension}"
 
 
 def latest_report_key(site: str) -> str:

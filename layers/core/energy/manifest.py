@@ -5,7 +5,7 @@ import datetime as dt
 from pydantic import BaseModel, ConfigDict
 
 from energy import lake
-from energy.contracts import Month, RowCounts, Upload
+from energy.contracts import Deletion, Month, RowCounts, Upload
 
 
 class ManifestUpload(BaseModel):
@@ -40,7 +40,8 @@ class ReportLocation(BaseModel):
 class Manifest(BaseModel):
     """What is published for one site. `uploads` by key under raw/, `tables` by table name, both sorted.
 
-    `timezone` is the zone of every `timestamp` of the site.
+    `deleted` remembers keys that are gone, so that a late event of an old version does not bring them back; a key is in
+    `uploads` or in `deleted`. `timezone` is the zone of every `timestamp` of the site.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,23 +52,22 @@ class Manifest(BaseModel):
     code_version: str
     timezone: str
     uploads: dict[str, ManifestUpload]
+    deleted: dict[str, Deletion] = {}
     tables: dict[str, list[Partition]]
     report: ReportLocation | None = None
 
-    def supersedes(self, upload: Upload) -> bool:
-        """Whether this version of the upload, or a newer one of the same key, is in the manifest already."""
-        known = self.uploads.get(upload.key)
-        if known is None:
-            return False
-        if known.upload.version == upload.version:
-            return True
-        return is_newer_version(known.upload, than=upload)
+    def supersedes(self, change: Upload | Deletion) -> bool:
+        """Whether the manifest holds this change already, or a newer one of the same key."""
+        held = self.uploads.get(change.key)
+        known = held.upload if held else self.deleted.get(change.key)
+        return known is not None and outdates(known, change)
 
     def to_json(self) -> bytes:
         """The bytes that are stored; equal manifests give equal bytes."""
         ordered = self.model_copy(
             update={
                 "uploads": dict(sorted(self.uploads.items())),
+                "deleted": dict(sorted(self.deleted.items())),
                 "tables": {
                     name: sorted(partitions, key=lambda partition: partition.values)
                     for name, partitions in sorted(self.tables.items())
@@ -77,11 +77,28 @@ class Manifest(BaseModel):
         return ordered.model_dump_json(indent=1).encode()
 
 
-def is_newer_version(upload: Upload, than: Upload) -> bool:
-    """Whether `upload` replaces `than`, another version of its key: by sequencer; by S3's time where one lacks it."""
-    if upload.sequencer and than.sequencer:
-        return lake.is_newer(upload.sequencer, than.sequencer)
-    return (upload.last_modified, upload.version) > (than.last_modified, than.version)
+def outdates(known: Upload | Deletion, change: Upload | Deletion) -> bool:
+    """Whether `change` says nothing new beside `known`, of the same key.
+
+    The same version may be told of again later: restored after it had been deleted. Then its newer sequencer counts, or
+    the deletion would, when its event comes late.
+    """
+    if type(known) is type(change) and known.version == change.version:
+        return not (known.sequencer and change.sequencer and lake.is_newer(change.sequencer, than=known.sequencer))
+    return is_newer(known, than=change)
+
+
+def is_newer(change: Upload | Deletion, than: Upload | Deletion) -> bool:
+    """Whether `change` replaces `than`, another version of its key: by sequencer; where one lacks it, by the time at
+    which S3 said so, to the second. Of the same second a listing is the later: it shows what the events before it left.
+    """
+    if change.sequencer and than.sequencer:
+        return lake.is_newer(change.sequencer, than.sequencer)
+    return _told(change) > _told(than)
+
+
+def _told(change: Upload | Deletion) -> tuple[dt.datetime, bool, str]:
+    return change.told_at.replace(microsecond=0), change.sequencer is None, change.version
 
 
 def precedence(upload: Upload) -> tuple[dt.datetime, str]:

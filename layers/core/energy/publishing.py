@@ -1,10 +1,10 @@
 """The commit: one manifest replaces another, and the catalog follows."""
 
 from energy import catalog, lake, store
-from energy.contracts import RefreshInput, RefreshOutput
+from energy.contracts import RefreshInput, RefreshOutput, ValidateOutput
 from energy.errors import ManifestConflict, ObjectMissing, TransientError
 from energy.manifest import Manifest, Partition, ReportLocation
-from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST
+from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY
 from energy.settings import settings
 
 # The manifest may be replaced while the catalog follows it; then the catalog follows again. More rounds than this
@@ -15,10 +15,11 @@ FOLLOW_ROUNDS = 10
 def publish(request: RefreshInput) -> RefreshOutput:
     """Commits a publication and makes the catalog agree with whatever manifest is current then.
 
-    ManifestConflict if another run published this site since this one started and this upload is not in its manifest.
+    ManifestConflict if another run published this site since this one started and this change is not in its manifest.
     """
     _commit(completed(request), request)
     manifest, etag, changed = _followed(request.publication.site)
+    _forget_settled(manifest)
     return RefreshOutput(
         site=manifest.site,
         pub=manifest.pub,
@@ -31,10 +32,15 @@ def publish(request: RefreshInput) -> RefreshOutput:
 def completed(request: RefreshInput) -> Manifest:
     """The draft that aggregation wrote, with what was analysed and reported since."""
     draft = Manifest.model_validate_json(store.read(request.publication.draft_key))
-    prefixes = {ANOMALIES.name: request.anomalies.table_prefix}
+    prefixes = {ANOMALIES.name: request.anomalies.table_prefix} if request.anomalies else {}
     if forecast := request.forecast.result:
         prefixes |= {FORECAST.name: forecast.total_prefix, APPLIANCE_FORECAST.name: forecast.appliances_prefix}
     analysed = {name: [Partition(values=[draft.site], prefix=prefix)] for name, prefix in prefixes.items()}
+    if forecast and request.publication.issued_at:
+        month = f"{request.publication.issued_at:%Y-%m}"
+        issued = Partition(values=[draft.site, month], prefix=forecast.history_prefix)
+        earlier = [kept for kept in draft.tables.get(FORECAST_HISTORY.name, []) if kept.values != issued.values]
+        analysed[FORECAST_HISTORY.name] = [*earlier, issued]
     report = (
         ReportLocation(
             html_key=request.report.html_key,
@@ -53,7 +59,7 @@ def _commit(manifest: Manifest, request: RefreshInput) -> None:
         store.swap(key, manifest.to_json(), request.publication.base_etag)
     except store.SwapLost as lost:
         current, _ = _current(manifest.site)
-        if not current.supersedes(request.validated.upload):
+        if not current.supersedes(request.validated.change):
             raise ManifestConflict(manifest.site, request.publication.base_etag) from lost
 
 
@@ -67,10 +73,21 @@ def _followed(site: str) -> tuple[Manifest, str, int]:
         changed += moved
         if manifest.report:
             store.copy(manifest.report.html_key, lake.latest_report_key(site))
+        elif not manifest.uploads:
+            # What was said of readings that are gone is gone with them.
+            store.delete(lake.latest_report_key(site))
         manifest, etag = _current(site)
         if not moved and etag == followed:
             return manifest, etag, changed
     raise TransientError(f"Following the manifest of {site}", ManifestConflict(site, etag))
+
+
+def _forget_settled(manifest: Manifest) -> None:
+    """Takes away what waited to be published and is, or has been replaced since."""
+    for key in store.list_keys(lake.pending_prefix(manifest.site)):
+        found = store.read_with_etag(key)
+        if found and manifest.supersedes(ValidateOutput.model_validate_json(found[0]).change):
+            store.delete(key)
 
 
 def _locations(manifest: Manifest) -> dict[str, catalog.Locations]:

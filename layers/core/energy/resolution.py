@@ -1,35 +1,64 @@
-"""All uploads of a site to its readings: where two hold the same reading, the later upload wins."""
+"""All uploads of a site to its readings: where two hold the same interval, the later upload wins."""
 
+import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
-from energy.contracts import Upload
+from energy.contracts import Deletion, Upload, ValidateOutput
 from energy.documents import SiteUpload
 from energy.intake import names
-from energy.manifest import Manifest, ManifestUpload, precedence
+from energy.manifest import Manifest, ManifestUpload, outdates, precedence
 
 UPLOAD = "upload"
+_ENDS = "ends"
+# A day of hours. Fewer readings may be single corrections, which say nothing of the time between them.
+_READINGS_THAT_TELL = 24
+_ALIKE = 0.1
+_INSTANT = pl.duration(microseconds=1)
 _READING = ["timestamp_utc", "appliance"]
 
 
-def with_upload(base: Manifest | None, added: ManifestUpload) -> dict[str, ManifestUpload]:
-    """The site's uploads by key with this one. An older version of the same key makes way; a newer one stays."""
-    if base is None:
-        return {added.upload.key: added}
-    if base.supersedes(added.upload):
-        return dict(base.uploads)
-    return {**base.uploads, added.upload.key: added}
+@dataclass(frozen=True)
+class Settled:
+    """What a site consists of: uploads by key, and the keys that are gone. `taken`: the changes that led there."""
+
+    uploads: dict[str, ManifestUpload]
+    deleted: dict[str, Deletion]
+    taken: list[ValidateOutput]
 
 
-def touched_months(base: Manifest | None, added: ManifestUpload, renamed: bool = False) -> list[str]:
-    """Months whose readings may change: those of the new version and those of the version that it replaces.
+def with_changes(base: Manifest | None, changes: Iterable[ValidateOutput]) -> Settled:
+    """The site with these changes, of each key the newest; the order in which they are given does not show."""
+    uploads = dict(base.uploads) if base else {}
+    deleted = dict(base.deleted) if base else {}
+    taken: dict[str, ValidateOutput] = {}
+    for change in sorted(changes, key=lambda change: change.change.change_id):
+        key = change.key
+        known = uploads[key].upload if key in uploads else deleted.get(key)
+        if known is not None and outdates(known, change.change):
+            continue
+        uploads.pop(key, None)
+        deleted.pop(key, None)
+        if change.upload is not None:
+            uploads[key] = ManifestUpload(upload=change.upload, rows=change.rows, months=change.months)
+        if change.deletion is not None:
+            deleted[key] = change.deletion
+        taken[key] = change
+    return Settled(uploads, deleted, [taken[key] for key in sorted(taken)])
+
+
+def touched_months(
+    before: Mapping[str, ManifestUpload], after: Mapping[str, ManifestUpload], renamed: bool = False
+) -> list[str]:
+    """Months whose readings may change: those of every upload that came, went or was replaced, in both its versions.
 
     All of them where an appliance is `renamed`.
     """
-    known = base.uploads if base else {}
-    changed = known.values() if renamed else [known[added.upload.key]] if added.upload.key in known else []
-    return sorted({*added.months, *(month for upload in changed for month in upload.months)})
+    same = {key for key, held in after.items() if key in before and before[key].upload.run_id == held.upload.run_id}
+    changed = [held for uploads in (before, after) for key, held in uploads.items() if renamed or key not in same]
+    return sorted({month for held in changed for month in held.months})
 
 
 def names_shown(uploads: Iterable[SiteUpload]) -> dict[str, str]:
@@ -62,15 +91,47 @@ def holding(uploads: Iterable[ManifestUpload], month: str) -> list[Upload]:
 
 
 def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
-    """One row per appliance and instant, from the last frame that has it, sorted by timestamp_utc and appliance.
+    """One row per appliance and interval, from the last frame that has it, sorted by timestamp_utc and appliance.
 
     `frames` are validated readings with the id of their upload, the one that wins last; the id becomes column `upload`.
+    A reading gives way to those of a later frame that lie within its interval, or whose interval it lies in: an hour
+    is not counted again as four quarters. An interval ends with the next reading, or with the usual distance of the
+    frame's readings of that appliance, whichever is sooner. Where a frame has few readings of an appliance, or none
+    that come in even steps, they replace what was read at the same instants and nothing else: somebody corrects
+    single hours.
     """
-    ranked = [
-        frame.with_columns(pl.lit(upload_id).alias(UPLOAD), rank=pl.lit(rank, dtype=pl.Int32))
-        for rank, (upload_id, frame) in enumerate(frames)
-    ]
-    readings = pl.concat(ranked).sort(*_READING, "rank")
-    if len(frames) > 1:
-        readings = readings.unique(_READING, keep="last", maintain_order=True)
-    return readings.drop("rank")
+    kept: pl.DataFrame | None = None
+    for upload_id, frame in reversed(frames):
+        own = frame.with_columns(pl.lit(upload_id).alias(UPLOAD))
+        if len(frames) > 1:
+            own = _with_ends(own)
+        kept = own if kept is None else pl.concat([kept, _beside(own, kept)])
+    if kept is None:
+        raise ValueError("there is no frame to resolve")
+    return kept.sort(_READING).drop(_ENDS, strict=False)
+
+
+def _with_ends(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds when the interval of each reading ends; sorted by time."""
+    ordered = frame.sort("timestamp_utc", "appliance")
+    steps = ordered.with_columns(step=(pl.col("timestamp_utc").shift(-1) - pl.col("timestamp_utc")).over("appliance"))
+    usual = pl.col("step").quantile(0.5, "lower")
+    alike = ((pl.col("step") - usual).abs() <= usual * _ALIKE).sum()
+    tells = (pl.len() >= _READINGS_THAT_TELL) & (2 * alike >= pl.len() - 1)
+    of_appliance = steps.group_by("appliance").agg(pl.when(tells).then(usual).alias("usual"))
+    length = pl.when(pl.col("usual").is_null()).then(_INSTANT).otherwise(pl.min_horizontal("step", "usual"))
+    return (
+        steps.join(of_appliance, on="appliance", how="left", maintain_order="left")
+        .with_columns((pl.col("timestamp_utc") + length).alias(_ENDS))
+        .select(*frame.columns, _ENDS)
+    )
+
+
+def _beside(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The readings of `older` whose intervals share no moment with those of `newer`."""
+    other = newer.sort("timestamp_utc").select("appliance", "timestamp_utc", next=pl.col("timestamp_utc"), until=_ENDS)
+    nearest = functools.partial(pl.DataFrame.join_asof, on="timestamp_utc", by="appliance", check_sortedness=False)
+    ahead = nearest(older, other.drop("until"), strategy="forward")
+    both = nearest(ahead, other.drop("next"), strategy="backward")
+    taken = (pl.col("next") < pl.col(_ENDS)) | (pl.col("until") > pl.col("timestamp_utc"))
+    return both.filter(~taken.fill_null(False)).select(older.columns)

@@ -200,6 +200,44 @@ ANOMALIES = Table(
     ),
     (_SITE,),
 )
+_ISSUED = (
+    Column("issued_at", "timestamp", "when the newest upload came that the forecast knew, UTC"),
+    Column("publication", "string", "identifies the publication that the forecast was part of"),
+    Column("appliance", "string", "appliance as named in the upload; null for all appliances together"),
+)
+_ISSUED_DAY = (
+    Column("ds", "timestamp", "forecast day, local midnight"),
+    Column("horizon_days", "bigint", "how many days ahead of the last day that the forecast learnt from, 1 to 7"),
+    Column("method", "string", "how the forecast was made: the models whose median it is"),
+    Column("yhat", "double", "forecast energy of the day, kWh"),
+    Column("yhat_lower", "double", "lower bound of the band, kWh"),
+    Column("yhat_upper", "double", "upper bound of the band, kWh"),
+)
+FORECAST_HISTORY = Table(
+    "forecast_history",
+    "forecast/history",
+    "one day of one forecast, of all that were ever published",
+    (
+        *_ISSUED,
+        Column("members", "string", "appliances in the total, as a JSON list; null for one appliance"),
+        *_ISSUED_DAY,
+        Column("level", "double", "nominal share of days that the band should hold, 0 to 1"),
+    ),
+    (_SITE, Column("month", "string", "month in which the forecast was issued, YYYY-MM, UTC")),
+)
+FORECAST_ACCURACY = Table(
+    "forecast_accuracy",
+    "processed/accuracy",
+    "one day of an earlier forecast, and what was used on it; days that are complete",
+    (
+        *_ISSUED,
+        *_ISSUED_DAY,
+        Column("actual_kwh", "double", "energy used on the day by the same appliances, kWh"),
+        Column("error_kwh", "double", "forecast less actual energy, kWh"),
+        Column("within_band", "boolean", "whether the actual energy lies within the band"),
+    ),
+    (_SITE,),
+)
 FORECAST = Table("forecast_data", "forecast/total", "one day ahead, all appliances together", _FORECAST, (_SITE,))
 APPLIANCE_FORECAST = Table(
     "appliance_forecast_data", "forecast/appliances", "one day ahead, one appliance", (_APPLIANCE, *_FORECAST), (_SITE,)
@@ -207,5 +245,17 @@ APPLIANCE_FORECAST = Table(
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (READINGS, APPLIANCES, HOURLY, PROFILE, DAILY, QUALITY, ANOMALIES, FORECAST, APPLIANCE_FORECAST)
+    for table in (
+        READINGS,
+        APPLIANCES,
+        HOURLY,
+        PROFILE,
+        DAILY,
+        QUALITY,
+        ANOMALIES,
+        FORECAST,
+        APPLIANCE_FORECAST,
+        FORECAST_HISTORY,
+        FORECAST_ACCURACY,
+    )
 }

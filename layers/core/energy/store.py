@@ -188,6 +188,19 @@ def swap(key: str, content: bytes, expected_etag: str | None) -> str:
     return answer["ETag"]
 
 
+def list_keys(prefix: str) -> list[str]:
+    """The keys of all objects below a prefix, sorted."""
+    with transient(f"ListObjectsV2 {prefix}"):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=settings().lake_bucket, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+
+def delete(key: str) -> None:
+    """Deletes an object; one that is gone is fine."""
+    with transient(f"DeleteObject {key}"):
+        client().delete_object(Bucket=settings().lake_bucket, Key=key)
+
+
 def copy(source_key: str, key: str) -> None:
     """Copies an object over another one."""
     with transient(f"CopyObject {source_key}"):

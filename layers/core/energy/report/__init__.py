@@ -1,5 +1,7 @@
 """The report of a publication: facts first, then text that cites them, then HTML, Markdown and JSON."""
 
+import hashlib
+
 from energy import lake, store
 from energy.contracts import GenerateReportInput, ReportResult
 from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
@@ -17,13 +19,18 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
 
     sheet = fact_sheet(request, readings, anomalies, forecast)
     narrative = checked(write_text(sheet), sheet)
-    keys = {
-        extension: lake.report_key(request.publication.site, request.publication.pub, extension)
-        for extension in ("html", "md", "json")
+    forms = {
+        "html": (render.html(sheet, narrative), "text/html; charset=utf-8"),
+        "md": (render.markdown(sheet, narrative), "text/markdown; charset=utf-8"),
+        "json": (render.json_document(sheet, narrative), "application/json"),
     }
-    store.put_once(keys["html"], render.html(sheet, narrative), "text/html; charset=utf-8")
-    store.put_once(keys["md"], render.markdown(sheet, narrative), "text/markdown; charset=utf-8")
-    store.put_once(keys["json"], render.json_document(sheet, narrative), "application/json")
+    digest = hashlib.sha256(forms["json"][0]).hexdigest()[:12]
+    keys = {
+        extension: lake.report_key(request.publication.site, request.publication.pub, digest, extension)
+        for extension in forms
+    }
+    for extension, (content, content_type) in forms.items():
+        store.put_once(keys[extension], content, content_type)
     return ReportResult(
         html_key=keys["html"], markdown_key=keys["md"], json_key=keys["json"], provider=narrative.provider
     )

@@ -26,7 +26,7 @@ QUALITY_FACTS = (
 PROVENANCE_FACTS = (
     ("run.upload", "Upload"),
     ("run.version", "Version"),
-    ("run.uploaded", "Uploaded"),
+    ("run.uploaded", "Uploaded, or deleted"),
     ("run.id", "Run"),
     ("run.publication", "Publication"),
     ("run.code_version", "Code version"),

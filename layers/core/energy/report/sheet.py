@@ -4,7 +4,7 @@ import datetime as dt
 import statistics
 
 from energy import __version__
-from energy.contracts import GenerateReportInput
+from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.report import advice
 from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
@@ -72,10 +72,12 @@ def fact_sheet(
 
 
 def _add_run(facts: Collector, request: GenerateReportInput) -> None:
-    upload, rows = request.validated.upload, request.validated.rows
-    facts.add("run.upload", display_name(upload.key, MAX_TEXT_LENGTH), "text", _RUN)
-    facts.add("run.version", display_name(upload.version, MAX_TEXT_LENGTH), "text", _RUN)
-    facts.add("run.uploaded", upload.last_modified.isoformat(), "datetime", _RUN)
+    change, rows = request.validated.change, request.validated.rows
+    gone = isinstance(change, Deletion)
+    when = change.told_at if isinstance(change, Deletion) else change.last_modified
+    facts.add("run.upload", display_name(change.key, MAX_TEXT_LENGTH) + gone * " (deleted)", "text", _RUN)
+    facts.add("run.version", display_name(change.version, MAX_TEXT_LENGTH), "text", _RUN)
+    facts.add("run.uploaded", when.isoformat(), "datetime", _RUN)
     facts.add("run.id", request.validated.run_id, "text", _RUN)
     facts.add("run.publication", request.publication.pub, "text", _RUN)
     facts.add("run.code_version", __version__, "text", _RUN)
