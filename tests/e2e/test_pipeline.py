@@ -51,6 +51,10 @@ def frames(aws, site: str, table: str) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+# Every forecast that was ever published is kept, so this one partition grows with each publication.
+ISSUED = ("forecast_history", "home", f"{dt.datetime.now(dt.UTC):%Y-%m}")
+
+
 def run(aws, path, key):
     return aws.wait(aws.upload(path, key), timeout_seconds=300)
 
@@ -131,7 +135,11 @@ def test_the_same_file_again_changes_no_table(aws, home, tmp_path):
     assert published(aws, "home").uploads["raw/march.csv"].upload.version != (
         manifest.uploads["raw/march.csv"].upload.version
     )
-    assert table_bytes(aws, "home") == before
+    after = table_bytes(aws, "home")
+    assert {changed for changed in before if before[changed] != after[changed]} == {ISSUED}
+    history = [pl.read_parquet(io.BytesIO(found[ISSUED])) for found in (before, after)]
+    assert history[1].head(history[0].height).equals(history[0])
+    assert history[1].height == 2 * history[0].height
 
 
 def test_the_same_event_again_publishes_nothing(aws, home):
