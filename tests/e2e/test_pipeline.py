@@ -161,6 +161,7 @@ def test_the_same_event_again_publishes_nothing(aws, home):
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     assert done.output["already_published"] is True
     assert "Aggregate readings" not in done.states
+    assert "Announce" not in done.states
     assert published(aws, "home") == manifest
 
 

@@ -93,6 +93,7 @@ def test_the_machine_has_the_states_that_the_design_names():
         "Anything to read?",
         "Anything new?",
         "Anything left to publish?",
+        "Anything to announce?",
         "Did Prophet forecast?",
         "Another round?",
         "Was the report written?",

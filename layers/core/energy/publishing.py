@@ -15,9 +15,11 @@ FOLLOW_ROUNDS = 10
 def publish(request: RefreshInput) -> RefreshOutput:
     """Commits a publication and makes the catalog agree with whatever manifest is current then.
 
+    Where the change is published already only the catalog is seen to: whoever published it may have died in between.
     ManifestConflict if another run published this site since this one started and this change is not in its manifest.
     """
-    _commit(completed(request), request)
+    if not request.publication.already_published:
+        _commit(completed(request), request)
     manifest, etag, changed = _followed(request.publication.site)
     _forget_settled(manifest)
     return RefreshOutput(
