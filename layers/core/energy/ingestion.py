@@ -5,13 +5,13 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from energy import __version__, lake, parquet, quarantine, site_config, store
+from energy import lake, parquet, quarantine, store
 from energy.contracts import EventObject, RowCounts, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
-from energy.settings import settings
-from energy.site_config import Rules, SiteConfig
+from energy.recipes import recipe_of, site_rules
+from energy.site_config import Rules
 
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
@@ -26,20 +26,12 @@ def validate(request: ValidateInput) -> ValidateOutput:
     SiteConfigInvalid if the site's configuration cannot be used.
     """
     key, metadata = _head(request.object)
-    rules = _rules(lake.site_of_key(key))
+    rules = site_rules(lake.site_of_key(key))
     upload = _upload(request, key, metadata, rules)
     if _is_published(upload):
         return _published_already(upload)
     with tempfile.TemporaryDirectory() as folder:
         return _validated(upload, rules, Path(folder))
-
-
-def _rules(site: str) -> Rules:
-    """The site's configuration, where it has one, over the stack's parameters."""
-    key = lake.site_config_key(site)
-    content = store.read_start(key, site_config.MAX_BYTES + 1)
-    config = SiteConfig() if content is None else site_config.read(content, key)
-    return site_config.rules(config, settings().site_timezone, settings().max_rejected_share)
 
 
 def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: Rules) -> Upload:
@@ -53,7 +45,7 @@ def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: R
         sequencer=found.sequencer,
         size=metadata["ContentLength"],
         last_modified=metadata["LastModified"],
-        recipe=lake.recipe(__version__, rules.canonical()),
+        recipe=recipe_of(rules),
     )
 
 
