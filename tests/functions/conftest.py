@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from energy import catalog, settings, store
+from energy import catalog, executions, settings, store
 from energy.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,3 +88,5 @@ def _forget():
     settings.settings.cache_clear()
     store.client.cache_clear()
     catalog.client.cache_clear()
+    executions.client.cache_clear()
+    executions.queue_client.cache_clear()

@@ -257,7 +257,7 @@ def test_new_code_writes_beside_what_older_code_left_behind(lake_on_moto, valida
     """A run that died is repeated after a fix was deployed: nothing that it wrote is in the way."""
     before = validated(MARCH)
     old = aggregate(before)
-    monkeypatch.setattr("energy.ingestion.__version__", "99.0.0")
+    monkeypatch.setattr("energy.recipes.__version__", "99.0.0")
     assert validated(MARCH)["run_id"] != before["run_id"]
     assert aggregate(validated(MARCH))["pub"] != old["pub"]
 

@@ -27,6 +27,8 @@ FUNCTIONS = [
     "ForecastStatsforecastFunction",
     "GenerateReportFunction",
     "RefreshPartitionsFunction",
+    "ReconcileFunction",
+    "CollectGarbageFunction",
 ]
 # Libraries that belong to other packages: what loads one is larger and slower than it has to be.
 NOT_IN = {
@@ -37,6 +39,8 @@ NOT_IN = {
     "ForecastStatsforecastFunction": {"polars", "pyarrow", "prophet"},
     "GenerateReportFunction": {"polars", "pandas", "pyarrow", "numpy"},
     "RefreshPartitionsFunction": {"polars", "pandas", "numpy", "altair"},
+    "ReconcileFunction": {"polars", "pandas", "numpy", "altair"},
+    "CollectGarbageFunction": {"polars", "pandas", "numpy", "altair"},
 }
 
 

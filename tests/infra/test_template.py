@@ -28,6 +28,8 @@ WRITES = {
     "ForecastStatsforecastFunction": {"forecast/*"},
     "GenerateReportFunction": {"reports/site=*/pub=*/*"},
     "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
+    "ReconcileFunction": set(),
+    "CollectGarbageFunction": set(),
 }
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
@@ -37,8 +39,19 @@ READS = {
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
     "RefreshPartitionsFunction": {"processed/documents/*", "reports/*", "pending/*"},
+    "ReconcileFunction": {"manifests/*", "config/*", "quarantine/*/problems.json"},
+    "CollectGarbageFunction": {"manifests/*", "quarantine/*/problems.json"},
 }
-DELETES = {"RefreshPartitionsFunction": {"pending/*", "reports/site=*/latest.html"}}
+DELETES = {
+    "RefreshPartitionsFunction": {"pending/*", "reports/site=*/latest.html"},
+    "CollectGarbageFunction": {
+        "processed/*/site=*",
+        "anomalies/*site=*/pub=*",
+        "forecast/*/site=*/pub=*",
+        "reports/site=*/pub=*",
+        "quarantine/site=*/run=*",
+    },
+}
 # Services whose actions know no resource: log delivery and tracing.
 WITHOUT_RESOURCE = re.compile(r"logs:[A-Z][a-z]+LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+")
 
@@ -118,7 +131,7 @@ def test_every_function_reads_what_its_state_needs_and_nothing_else(resources):
     assert readable == {name: READS[name] | own[name] for name in READS}
 
 
-def test_nothing_but_what_waited_and_the_latest_report_can_be_deleted(resources):
+def test_nothing_but_results_what_waited_and_the_latest_report_can_be_deleted(resources):
     deletable = {name: keys_allowed(role, "s3:DeleteObject") for name, role in function_roles(resources).items()}
     assert {name: keys for name, keys in deletable.items() if keys} == DELETES
 
@@ -126,7 +139,7 @@ def test_nothing_but_what_waited_and_the_latest_report_can_be_deleted(resources)
 def test_no_role_of_the_stack_can_write_an_upload(resources):
     """So that no result can ever start another run, however the rule may be edited."""
     roles = of_type(resources, "AWS::IAM::Role")
-    assert len(roles) == 9
+    assert len(roles) == 11
     for name, role in roles.items():
         for statement in statements(role):
             if any(re.match("s3:(?!Get|List)", action) for action in actions(statement)):
@@ -157,7 +170,7 @@ def test_managed_policies_are_for_logs_and_traces_only(resources):
 def test_each_function_has_a_role_of_its_own(resources):
     functions = of_type(resources, "AWS::Lambda::Function")
     assert set(functions) == set(WRITES)
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == 7
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 9
 
 
 def test_every_statement_gives_its_reason():
@@ -415,6 +428,8 @@ def test_outputs_say_how_to_go_on(source):
         "TopicArn",
         "WorkGroup",
         "DatabaseName",
+        "ReconcileFunctionName",
+        "CollectGarbageFunctionName",
     }
     assert all(output["Description"] for output in source["Outputs"].values())
 
@@ -422,5 +437,8 @@ def test_outputs_say_how_to_go_on(source):
 def test_settings_of_the_code_are_set_by_the_template(source):
     from energy.settings import Settings
 
-    variables = set(source["Globals"]["Function"]["Environment"]["Variables"])
-    assert {name.upper() for name in Settings.model_fields} <= variables
+    shared = set(source["Globals"]["Function"]["Environment"]["Variables"])
+    # The others cannot know the state machine: it is made of them.
+    starting = set(source["Resources"]["ReconcileFunction"]["Properties"]["Environment"]["Variables"])
+    assert {name.upper() for name in Settings.model_fields} <= shared | starting
+    assert {"LAKE_BUCKET", "SITE_TIMEZONE", "MAX_REJECTED_SHARE"} <= shared

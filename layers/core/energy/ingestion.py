@@ -8,13 +8,13 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
-from energy import __version__, lake, parquet, quarantine, site_config, store
+from energy import lake, parquet, quarantine, store
 from energy.contracts import Deletion, EventObject, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
-from energy.settings import settings
-from energy.site_config import Rules, SiteConfig
+from energy.recipes import recipe_of, site_rules
+from energy.site_config import Rules
 
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
@@ -84,14 +84,6 @@ def _published_key(key: str) -> str:
     return decoded if manifest and decoded in manifest.uploads else key
 
 
-def site_rules(site: str) -> Rules:
-    """The site's configuration, where it has one, over the stack's parameters."""
-    key = lake.site_config_key(site)
-    content = store.read_start(key, site_config.MAX_BYTES + 1)
-    config = SiteConfig() if content is None else site_config.read(content, key)
-    return site_config.rules(config, settings().site_timezone, settings().max_rejected_share)
-
-
 def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: Rules) -> Upload:
     found = request.object
     return Upload(
@@ -106,11 +98,6 @@ def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: R
         told_at=request.time or metadata["LastModified"],
         recipe=recipe_of(rules),
     )
-
-
-def recipe_of(rules: Rules) -> str:
-    """Names how uploads of a site are judged now."""
-    return lake.recipe(__version__, rules.canonical())
 
 
 def _head(found: EventObject) -> tuple[str, dict[str, Any]]:

@@ -4,11 +4,42 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 DEFAULT_SITE = "home"
 RAW_PREFIX = "raw/"
+MANIFESTS_PREFIX = "manifests/"
+# Below these, whatever a run or a publication has written lies under a prefix of its own.
+WRITTEN_PREFIXES = ("processed/", "anomalies/", "forecast/", "reports/", "quarantine/")
+# Names of hidden, marker and unfinished files; the state machine's first state, "Anything to read?", has the same.
+PASSED_OVER = r"^$|^[._]|[.](tmp|part|partial|crdownload|filepart)$"
 
 _SAFE_SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PASSED_OVER = re.compile(PASSED_OVER, re.IGNORECASE)
+_WRITTEN = re.compile(
+    r"(?:processed|anomalies|forecast|reports|quarantine)(?:/[a-z_]+)*"
+    r"/site=(?P<site>[^/]+)/(?:(?:upload|month)=[^/]+/)?(?:run|pub)=(?P<name>[^/]+)/"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A prefix below which one run, or one publication, has written; `name` is its id."""
+
+    prefix: str
+    site: str
+    name: str
+
+
+def is_passed_over(key: str) -> bool:
+    """Whether a key under raw/ is no upload: a folder's marker, a hidden, a marker or an unfinished file."""
+    return _PASSED_OVER.search(key.rsplit("/", 1)[-1]) is not None
+
+
+def written(key: str) -> Written | None:
+    """The prefix of the run or the publication that an object belongs to; None where it belongs to neither."""
+    found = _WRITTEN.match(key)
+    return Written(found[0], found["site"], found["name"]) if found else None
 
 
 def site_of_key(key: str) -> str:
@@ -72,7 +103,7 @@ def is_newer(sequencer: str | None, than: str | None) -> bool:
 
 def manifest_key(site: str) -> str:
     """The single commit point of a site."""
-    return f"manifests/{site}.json"
+    return f"{MANIFESTS_PREFIX}{site}.json"
 
 
 def upload_readings_key(site: str, upload: str, run: str, month: str) -> str:

@@ -9,12 +9,17 @@ from energy.site_config import known_timezone
 
 
 class Settings(BaseModel):
-    """What template.yaml tells the functions. Names are the environment variables in lower case."""
+    """What template.yaml tells the functions. Names are the environment variables in lower case.
+
+    Only functions that start executions are told of the state machine and of the queue.
+    """
 
     lake_bucket: str
     glue_database: str = "energy_db"
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
+    state_machine_arn: str | None = None
+    undelivered_queue_url: str | None = None
 
     @field_validator("site_timezone")
     @classmethod

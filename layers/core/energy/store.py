@@ -1,9 +1,11 @@
 """The door to S3. Keys in, bytes out; whatever may heal by itself is a TransientError."""
 
 import contextlib
+import datetime as dt
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,6 +30,8 @@ READ_TIMEOUT_SECONDS = 60
 ATTEMPTS = 4
 
 SERVER_ERROR = 500
+# S3 deletes at most this many objects a call.
+DELETE_BATCH = 1000
 
 # ConditionalRequestConflict (409): another writer is at it just now (S3 User Guide, "conditional writes"). The next try
 # finds what it has written.
@@ -58,6 +62,28 @@ class SwapLost(EnergyError):
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} was replaced by another writer since it was read")
         self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+    last_modified: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an object, or a delete marker, as a listing shows it. `version_id`: null as in an event."""
+
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+    last_modified: dt.datetime
+    is_latest: bool
+    is_deletion: bool
 
 
 @contextlib.contextmanager
@@ -208,9 +234,68 @@ def copy(source_key: str, key: str) -> None:
         client().copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": source_key})
 
 
-def _read(key: str) -> tuple[bytes, str]:
-    with transient(f"GetObject {key}"), _missing(key, None):
-        answer = client().get_object(Bucket=settings().lake_bucket, Key=key)
+def objects(prefix: str) -> Iterator[Stored]:
+    """All objects below a prefix, sorted by key."""
+    with transient(f"ListObjectsV2 {prefix}"):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=settings().lake_bucket, Prefix=prefix)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield Stored(found["Key"], found["Size"], found["LastModified"])
+
+
+def versions(prefix: str) -> Iterator[Version]:
+    """All versions of all objects below a prefix, and delete markers; of one page the latter come last."""
+    with transient(f"ListObjectVersions {prefix}"):
+        pages = client().get_paginator("list_object_versions").paginate(Bucket=settings().lake_bucket, Prefix=prefix)
+        for page in pages:
+            for found in page.get("Versions", []):
+                yield _listed(found, is_deletion=False)
+            for marker in page.get("DeleteMarkers", []):
+                yield _listed(marker, is_deletion=True)
+
+
+def current_version(key: str) -> Version | None:
+    """The current version of an object, found without the right to read it; None where there is none."""
+    for found in versions(key):
+        if found.key != key:
+            return None
+        if found.is_latest:
+            return None if found.is_deletion else found
+    return None
+
+
+def read_version(version: Version) -> bytes:
+    """The bytes of one version of an object; ObjectMissing if it is gone."""
+    return _read(version.key, version.version_id)[0]
+
+
+def delete_all(keys: Sequence[str]) -> dict[str, str]:
+    """Deletes objects, at most 1,000; why, of each that could not be deleted. Those that are gone are fine."""
+    with transient(f"DeleteObjects {keys[0]} …"):
+        answer = client().delete_objects(
+            Bucket=settings().lake_bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        )
+    return {
+        error.get("Key", ""): f"{error.get('Code', '')} {error.get('Message', '')}".strip()
+        for error in answer.get("Errors", [])
+    }
+
+
+def _listed(found: Any, is_deletion: bool) -> Version:
+    return Version(
+        key=found["Key"],
+        version_id=None if found["VersionId"] == "null" else found["VersionId"],
+        etag=found.get("ETag", "").strip('"'),
+        size=found.get("Size", 0),
+        last_modified=found["LastModified"],
+        is_latest=found["IsLatest"],
+        is_deletion=is_deletion,
+    )
+
+
+def _read(key: str, version_id: str | None = None) -> tuple[bytes, str]:
+    with transient(f"GetObject {key}"), _missing(key, version_id):
+        answer = client().get_object(Bucket=settings().lake_bucket, Key=key, **_version(version_id))
         return answer["Body"].read(), answer["ETag"]
 
 
