@@ -6,13 +6,16 @@ import typer
 
 import energy
 from cli.check import check
+from cli.gc import gc
 from cli.generate import generate
 from cli.problems import problems
 from cli.query import SqlCommand, query
+from cli.reconcile import reconcile
 from cli.run import run
 
 READINGS = "Readings"
 RESULTS = "Results"
+OPERATIONS = "Operations"
 
 app = typer.Typer(
     help="Electricity readings in; a lake, anomalies, a 7-day forecast and a report out.",
@@ -26,6 +29,8 @@ app.command(rich_help_panel=READINGS)(check)
 app.command(rich_help_panel=READINGS)(run)
 app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
 app.command(rich_help_panel=RESULTS)(problems)
+app.command(rich_help_panel=OPERATIONS)(reconcile)
+app.command(rich_help_panel=OPERATIONS)(gc)
 
 
 def _version(wanted: bool) -> None:

@@ -311,8 +311,13 @@ class LocalAws:
         if self.lake is not None:
             self._restore(self.lake)
         if self._warm:
-            for function in self._deployment.functions.values():
+            for function in self._called_by_the_pipeline():
                 self._runtime.warm(function)
+
+    def _called_by_the_pipeline(self) -> list[Function]:
+        """The functions of the state machine; others are rarely called, and start then."""
+        machine = self.client("stepfunctions").describe_state_machine(stateMachineArn=self.state_machine_arn)
+        return [found for found in self._deployment.functions.values() if found.name in machine["definition"]]
 
     def _serve(self) -> str:
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

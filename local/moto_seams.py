@@ -30,6 +30,7 @@ import moto.sns.models
 import moto.stepfunctions.models
 import moto.stepfunctions.parser.asl.utils.boto_client
 import moto.stepfunctions.parser.models
+import moto.stepfunctions.responses
 from botocore.config import Config
 from moto.events.utils import EventTemplateParser
 from moto.s3.models import FakeKey
@@ -108,7 +109,8 @@ def applied(
 @contextlib.contextmanager
 def state_machines_run() -> Iterator[None]:
     """moto only pretends to run executions unless told otherwise, and its CloudFormation registers state machines in
-    the backend that pretends.
+    the backend that pretends. Its responses keep the backends that they find when they are imported: with this module,
+    so that nothing of this stays behind.
     """
     with (
         mock.patch.dict(moto.core.config.default_user_config, {"stepfunctions": {"execute_state_machine": True}}),
@@ -338,11 +340,15 @@ def sequencer_of(key: Any) -> str:
 
 @contextlib.contextmanager
 def rules_reach_their_targets(started: Started) -> Iterator[None]:
-    """moto's rules know no state machine and no topic as a target. AWS names such executions after the event."""
+    """moto's rules know no state machine and no topic as a target. AWS names such executions after the event. A rule
+    with a schedule waits for no event, and no time passes here.
+    """
     rule_class = moto.events.models.Rule
     original = rule_class.send_to_targets
 
     def send(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        if self.scheduled_expression:
+            return
         machines = [target for target in self.targets if ":stateMachine:" in target["Arn"]]
         if machines and self.event_pattern.matches_event(original_event):
             for target in machines:

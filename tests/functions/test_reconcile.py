@@ -1,6 +1,7 @@
 """What no event told of is found by comparing raw/ with the manifests, and started once."""
 
 import datetime as dt
+import itertools
 import json
 
 import boto3
@@ -15,6 +16,7 @@ from energy.recipes import recipe_of, site_rules
 from energy.reconciliation import ReconcileInput
 
 BUCKET = "lake"
+SECONDS = itertools.count()
 ROWS = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
 
 
@@ -108,8 +110,8 @@ def refuse(key, version, verdict="reject"):
 
 
 def reconcile(hours=2, **request):
-    """Two hours from now nothing that was just written is under way any more."""
-    now = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    """Two hours from now nothing that was just written is under way any more; each time is a second later."""
+    now = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours, seconds=next(SECONDS))
     return reconciliation.reconcile(ReconcileInput(**request), now)
 
 

@@ -76,7 +76,7 @@ def execution_arn(name: str) -> str:
 def undelivered() -> Iterator[Message]:
     """The events that wait in the queue, each once; those that were seen, and not taken away, end it."""
     seen: set[str] = set()
-    while unseen := [message for message in _received() if message.id not in seen]:
+    while undelivered_count() and (unseen := [message for message in _received() if message.id not in seen]):
         seen |= {message.id for message in unseen}
         yield from unseen
 

@@ -344,7 +344,7 @@ def _advice(missed: _Missed, status: str | None) -> str | None:
         arn = executions.execution_arn(missed.execution)
         return (
             "mend what its error says, then within 14 days: aws stepfunctions redrive-execution "
-            f"--execution-arn {arn}; later: {again}"
+            f"--execution-arn {arn}; where that changes nothing, or later: {again}"
         )
     if status == _SUCCEEDED and missed.why != _UNDELIVERED:
         return f"it ended well, and nothing came of it: look at what it says, then {again}"

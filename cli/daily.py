@@ -1,0 +1,80 @@
+"""The functions that run once a day on AWS, called now: in a lake folder, or in a deployed stack."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cli.output import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from local import LocalAws
+
+DEFAULT_LAKE = Path(".lake")
+# Lambda's limit is 900 s; an answer that comes later never will.
+_ANSWER_SECONDS = 910
+
+
+def check_lake(lake: Path | None, stack: str | None) -> Path:
+    """The lake folder that is meant; ends the command if there is none, or a stack is named as well."""
+    from local.lake_folder import LakeFolder
+
+    if lake is not None and stack is not None:
+        fail("Give --lake or --stack, not both.", code=2)
+    folder = lake or DEFAULT_LAKE
+    if stack is None and not LakeFolder(folder).exists():
+        fail(f"There is no lake in {folder}. Name another one with --lake, or a deployed stack with --stack.", code=2)
+    return folder
+
+
+def open_lake(context: ExitStack, lake: Path, timezone: str | None, console: "Console") -> "LocalAws":
+    """The local AWS on that folder, until `context` ends."""
+    from cli import progress
+    from local.lake_folder import LakeDamaged, LakeInUse
+
+    with progress.waiting(console, "Starting the local AWS"):
+        from local import LocalAws
+
+        parameters = {"SiteTimezone": timezone} if timezone else {}
+        try:
+            return context.enter_context(LocalAws(lake=lake, parameters=parameters, warm=False))
+        except (LakeDamaged, LakeInUse) as error:
+            fail(f"{error}.")
+
+
+def invoke_locally(aws: "LocalAws", verb: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What the function answers; ends the command if it failed."""
+    result = aws.invoke(verb, event)
+    if result.error_type is not None:
+        _failed(result.payload)
+    answer: dict[str, Any] = result.payload
+    return answer
+
+
+def invoke_on_aws(stack: str, output: str, event: dict[str, Any]) -> dict[str, Any]:
+    """What the function answers whose name is that output of the stack; ends the command if it failed."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    # Called once: it goes on working where its answer does not come.
+    once = Config(read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1})
+    try:
+        described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        names = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        if output not in names:
+            fail(f"The stack {stack} has no output {output}: deploy this version of it first.")
+        function = boto3.client("lambda", config=once)
+        answer: Any = function.invoke(FunctionName=names[output], Payload=json.dumps(event).encode())
+        payload: dict[str, Any] = json.loads(answer["Payload"].read())
+    except (BotoCoreError, ClientError) as error:
+        fail(f"{error}.".replace("..", "."))
+    if "FunctionError" in answer:
+        _failed(payload)
+    return payload
+
+
+def _failed(payload: dict[str, Any]) -> NoReturn:
+    fail(f"{payload.get('errorType', 'The function failed')}: {payload.get('errorMessage', '')}")
