@@ -32,7 +32,7 @@ WRITES = {
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
     "AggregateFunction": {"manifests/*", "processed/uploads/*"},
-    "DetectAnomaliesFunction": {"processed/hourly/*"},
+    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/documents/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},

@@ -112,7 +112,6 @@ class Publication(Contract):
     run_id: str
     base_etag: str | None
     draft_key: str
-    hourly_key: str
     daily_key: str
     summary_key: str
     readings: int

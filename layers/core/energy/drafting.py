@@ -1,11 +1,12 @@
 """A publication drafted: all uploads of a site resolved, with one more, and its tables written; not yet committed."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import polars as pl
 
 import energy
-from energy import aggregation, lake, parquet, resolution, store
+from energy import aggregation, lake, parquet, resolution, site_months, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import ObjectMissing, SiteTooLarge, TimezoneChanged
@@ -16,9 +17,9 @@ from energy.settings import settings
 from energy.summary import readings_summary
 
 FILE_NAMES = {
-    READINGS.name: "readings.parquet",
+    READINGS.name: site_months.READINGS_FILE,
+    HOURLY.name: site_months.HOURLY_FILE,
     APPLIANCES.name: "appliances.parquet",
-    HOURLY.name: "hourly.parquet",
     PROFILE.name: "profile.parquet",
     DAILY.name: "daily.parquet",
     QUALITY.name: "quality.parquet",
@@ -45,12 +46,12 @@ def aggregate(request: AggregateInput) -> Publication:
     renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
     touched = resolution.touched_months(base, added, renamed)
     holders = {month: resolution.holding(uploads.values(), month) for month in touched}
-    months, readings = _months(base, holders, shown, validated.site, pub)
-    tables = aggregation.tables(readings, timezone)
-    quality = quality_table(readings, tables, counted.uploads.values(), shown, timezone)
+    resolved = {month: partial(_resolved, held, month, shown) if held else None for month, held in holders.items()}
+    months = site_months.build(base, resolved, validated.site, pub, timezone)
+    tables = aggregation.tables(months.parts, timezone)
+    quality = quality_table(months.parts, tables, counted.uploads.values(), shown, timezone)
     site_wide = {
         APPLIANCES: tables.appliances,
-        HOURLY: tables.hourly,
         PROFILE: tables.profile,
         DAILY: tables.daily,
         QUALITY: quality,
@@ -62,7 +63,7 @@ def aggregate(request: AggregateInput) -> Publication:
         code_version=energy.__version__,
         timezone=timezone,
         uploads=uploads,
-        tables={READINGS.name: months}
+        tables=months.partitions
         | {table.name: [Partition(values=[validated.site], prefix=prefix)] for table, prefix in written.items()},
     )
     summary = readings_summary(tables, quality, validated.site, timezone, len(uploads))
@@ -73,10 +74,9 @@ def aggregate(request: AggregateInput) -> Publication:
         run_id=validated.run_id,
         base_etag=base_etag,
         draft_key=_write_document("draft", draft.to_json(), validated, pub),
-        hourly_key=written[HOURLY] + FILE_NAMES[HOURLY.name],
         daily_key=written[DAILY] + FILE_NAMES[DAILY.name],
         summary_key=_write_document("summary", summary.model_dump_json(indent=1).encode(), validated, pub),
-        readings=readings.height,
+        readings=int(tables.appliances["readings"].sum()),
         appliances=tables.appliances.height,
         timezone=timezone,
     )
@@ -116,29 +116,10 @@ def _counted(before: SiteUploads, uploads: dict[str, ManifestUpload], validated:
     return SiteUploads(uploads=dict(sorted(counted.items())))
 
 
-def _months(
-    base: Manifest | None, holders: dict[str, list[Upload]], shown: Mapping[str, str], site: str, pub: str
-) -> tuple[list[Partition], pl.DataFrame]:
-    """The readings' partitions and all readings of the site.
-
-    The months that uploads are given for are resolved and written again, the others stay where they are; a month that
-    no upload holds any more is left out.
-    """
-    published = base.tables.get(READINGS.name, []) if base else []
-    partitions = [partition for partition in published if partition.values[-1] not in holders]
-    frames = [parquet.from_bytes(store.read(kept.prefix + FILE_NAMES[READINGS.name])) for kept in partitions]
-    for month, held in holders.items():
-        if not held:
-            continue
-        validated = [
-            (one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held
-        ]
-        readings = resolution.resolve(validated)
-        prefix = lake.readings_prefix(site, month, pub)
-        frames.append(parquet.as_table(readings, READINGS))
-        store.put_once(prefix + FILE_NAMES[READINGS.name], parquet.to_bytes(frames[-1]))
-        partitions.append(Partition(values=[site, month], prefix=prefix))
-    return sorted(partitions, key=lambda partition: partition.values), pl.concat(frames)
+def _resolved(held: list[Upload], month: str, shown: Mapping[str, str]) -> pl.DataFrame:
+    """The readings of a month that uploads hold."""
+    validated = [(one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held]
+    return resolution.resolve(validated)
 
 
 def _validated_readings(upload: Upload, month: str) -> pl.DataFrame:

@@ -116,7 +116,7 @@ HOURLY = Table(
         Column("kwh", "double", "energy used in the hour, kWh"),
         Column("readings", "bigint", "number of readings in the hour"),
     ),
-    (_SITE,),
+    (_SITE, _MONTH),
 )
 PROFILE = Table(
     "hourly_profile_data",
