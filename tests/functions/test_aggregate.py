@@ -9,10 +9,9 @@ import pytest
 from energy import __version__, drafting, lake, parquet, store
 from energy.contracts import RowCounts, Upload
 from energy.documents import ReadingsSummary
-from energy.drafting import FILE_NAMES
 from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.manifest import Manifest
-from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS
+from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE, QUALITY, READINGS, TABLES
 from energy.settings import settings
 
 HEADER = "timestamp,appliance,kwh\n"
@@ -74,7 +73,7 @@ def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, 
     assert {name: [(p.values, p.prefix) for p in partitions] for name, partitions in draft.tables.items()} == {
         "raw_energy_data": [(["home", "2024-03"], f"processed/readings/site=home/month=2024-03/pub={pub}/")],
         "processed_energy_data": [(["home"], f"processed/appliances/site=home/pub={pub}/")],
-        "hourly_energy_data": [(["home"], f"processed/hourly/site=home/pub={pub}/")],
+        "hourly_energy_data": [(["home", "2024-03"], f"processed/hourly/site=home/month=2024-03/pub={pub}/")],
         "hourly_profile_data": [(["home"], f"processed/profile/site=home/pub={pub}/")],
         "daily_energy_data": [(["home"], f"processed/daily/site=home/pub={pub}/")],
         "quality_data": [(["home"], f"processed/quality/site=home/pub={pub}/")],
@@ -92,7 +91,6 @@ def test_the_first_upload_of_a_site_becomes_its_tables(lake_on_moto, validated, 
         frame = parquet.from_bytes(store.read(draft.tables[table.name][0].prefix + f"{name}.parquet"))
         assert dict(frame.schema) == dict(parquet.polars_schema(table))
         assert frame.height > 0
-    assert publication["hourly_key"] == f"processed/hourly/site=home/pub={pub}/hourly.parquet"
     assert publication["daily_key"] == f"processed/daily/site=home/pub={pub}/daily.parquet"
     summary = ReadingsSummary.model_validate_json(store.read(publication["summary_key"]))
     assert (summary.total_kwh, summary.uploads, summary.site) == (3.0, 1, "home")
@@ -174,7 +172,7 @@ def published(s3, aggregate, outputs):
         publication = aggregate(output)
         manifest = commit(publication)
     tables = {
-        (name, *partition.values): store.read(partition.prefix + FILE_NAMES[name])
+        (name, *partition.values): store.read(partition.prefix + TABLES[name].file_name)
         for name, partitions in manifest.tables.items()
         for partition in partitions
     }

@@ -5,8 +5,9 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from energy import parquet, store
+from energy import lake, parquet, store
 from energy.documents import AnomalySummary
+from energy.manifest import Manifest, Partition
 from energy.schema import ANOMALIES, HOURLY
 
 START = dt.datetime(2024, 3, 1)
@@ -22,14 +23,23 @@ def detect(lake_on_moto, load_handler, context):
         hourly = pl.DataFrame(
             {"timestamp": times, "timestamp_utc": times, "appliance": "oven", "kwh": kwh, "readings": 1}
         )
-        store.put_once("processed/hourly/site=home/pub=p/hourly.parquet", parquet.table_bytes(hourly, HOURLY))
+        prefix = lake.hourly_prefix("home", "2024-03", "p")
+        store.put_once(prefix + "hourly.parquet", parquet.table_bytes(hourly, HOURLY))
+        draft = Manifest(
+            site="home",
+            pub="p",
+            code_version="0",
+            timezone="UTC",
+            uploads={},
+            tables={HOURLY.name: [Partition(values=["home", "2024-03"], prefix=prefix)]},
+        )
+        store.put_once("draft", draft.to_json())
         publication = {
             "site": "home",
             "pub": "p",
             "run_id": "r",
             "base_etag": None,
-            "draft_key": "d",
-            "hourly_key": "processed/hourly/site=home/pub=p/hourly.parquet",
+            "draft_key": "draft",
             "daily_key": "d",
             "summary_key": "s",
             "readings": len(kwh),
@@ -67,4 +77,4 @@ def test_nothing_unusual_is_an_empty_table(detect):
 
 def test_detecting_twice_writes_once(lake_on_moto, detect):
     assert detect(*[1.0] * 9, 11.0) == detect(*[1.0] * 9, 11.0)
-    assert len(lake_on_moto.list_object_versions(Bucket="lake")["Versions"]) == 3
+    assert len(lake_on_moto.list_object_versions(Bucket="lake")["Versions"]) == 4

@@ -48,7 +48,6 @@ def publication(days: int, pub="p1", never_complete=()) -> dict:
         "run_id": "r1",
         "base_etag": None,
         "draft_key": "draft",
-        "hourly_key": "hourly",
         "daily_key": daily_key,
         "summary_key": "summary",
         "readings": 1,
@@ -59,7 +58,8 @@ def publication(days: int, pub="p1", never_complete=()) -> dict:
 
 
 def table(prefix: str) -> pl.DataFrame:
-    return pl.read_parquet(io.BytesIO(store.read(prefix + "forecast.parquet")))
+    (key,) = store.list_keys(prefix)
+    return pl.read_parquet(io.BytesIO(store.read(key)))
 
 
 def summary(result: ForecastResult) -> ForecastSummary:

@@ -68,7 +68,6 @@ def request(
             run_id=upload.run_id,
             base_etag=base_etag,
             draft_key=keys["draft"],
-            hourly_key="h",
             daily_key="d",
             summary_key=keys["summary"],
             readings=1,

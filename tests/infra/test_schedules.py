@@ -80,7 +80,7 @@ def test_what_runs_and_publications_write_can_be_deleted_and_nothing_else(resour
         lake.readings_prefix("home", "2024-01", "p") + "readings.parquet",
         *(lake.table_prefix(table.area, "home", "p") + "x.parquet" for table in TABLES.values()),
         *(lake.publication_document_key(area, "home", "p", "x") for area in ("processed", "anomalies", "forecast")),
-        "forecast/history/site=home/month=2024-01/pub=p/forecast.parquet",
+        "forecast/history/site=home/month=2024-01/pub=p/history.parquet",
         "reports/site=home/pub=p/report.html",
     ]
     kept = [

@@ -34,7 +34,7 @@ WRITES = {
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
     "AggregateFunction": {"manifests/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
-    "DetectAnomaliesFunction": {"processed/hourly/*"},
+    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/documents/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},

@@ -195,7 +195,6 @@ def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"
                 "run_id": "r" * 20,
                 "base_etag": None,
                 "draft_key": "draft.json",
-                "hourly_key": "hourly.parquet",
                 "daily_key": "daily.parquet",
                 "summary_key": "readings.json",
                 "readings": 2016,

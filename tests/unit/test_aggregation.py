@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import aggregation, parquet
+from energy import local_days, parquet
 from energy.quality import quality_table
 from energy.schema import APPLIANCES, DAILY, HOURLY, PROFILE
 from energy.summary import day_totals, readings_summary
+from tests.unit.whole_history import history
 
 BERLIN = "Europe/Berlin"
 
@@ -41,8 +42,8 @@ def readings(*rows, timezone="UTC"):
 
 def summary_of(frame, uploads=1):
     """The document of these readings, read in UTC."""
-    tables = aggregation.tables(frame, "UTC")
-    return readings_summary(tables, quality_table(frame, tables, [], {}, "UTC"), "home", "UTC", uploads)
+    tables = history(frame, "UTC")
+    return readings_summary(tables, quality_table(tables.parts, tables, [], {}, "UTC"), "home", "UTC", uploads)
 
 
 def every(minutes, start, count, appliance="oven", *, kwh=1.0, timezone="UTC"):
@@ -53,7 +54,7 @@ def every(minutes, start, count, appliance="oven", *, kwh=1.0, timezone="UTC"):
 
 
 def test_statistics_of_an_appliance_by_hand():
-    tables = aggregation.tables(
+    tables = history(
         readings(
             ("2024-03-01 10:00", "oven", 1),
             ("2024-03-01 11:00", "oven", 2),
@@ -85,17 +86,17 @@ def test_the_earliest_of_equal_hours_is_the_peak_whatever_rounding_says():
         ("2024-03-01 11:00", "oven", 0.1),
         ("2024-03-01 11:30", "oven", 0.2),
     ]
-    assert aggregation.tables(readings(*rows), "UTC").appliances["peak_hour"].to_list() == [10]
+    assert history(readings(*rows), "UTC").appliances["peak_hour"].to_list() == [10]
 
 
 def test_a_site_that_used_nothing_has_no_shares():
-    tables = aggregation.tables(every(60, "2024-03-01 00:00", 5, kwh=0.0), "UTC")
+    tables = history(every(60, "2024-03-01 00:00", 5, kwh=0.0), "UTC")
     assert tables.appliances["share"].to_list() == [None]
     assert tables.appliances["total_kwh"].to_list() == [0.0]
 
 
 def test_readings_of_an_hour_are_added_up():
-    tables = aggregation.tables(
+    tables = history(
         readings(
             ("2024-07-01 10:00", "oven", 1),
             ("2024-07-01 10:45", "oven", 2),
@@ -111,7 +112,7 @@ def test_readings_of_an_hour_are_added_up():
 
 
 def test_the_repeated_autumn_hour_is_two_hours():
-    tables = aggregation.tables(every(30, "2024-10-27T00:00+00:00", 4, timezone=BERLIN), BERLIN)
+    tables = history(every(30, "2024-10-27T00:00+00:00", 4, timezone=BERLIN), BERLIN)
     two = dt.datetime(2024, 10, 27, 2)
     assert list(tables.hourly.select("timestamp", "timestamp_utc", "kwh").iter_rows()) == [
         (two, dt.datetime(2024, 10, 27, 0), 2.0),
@@ -121,7 +122,7 @@ def test_the_repeated_autumn_hour_is_two_hours():
 
 
 def test_hours_start_with_the_local_clock_in_zones_half_an_hour_off():
-    tables = aggregation.tables(every(30, "2024-03-01 10:00", 4, timezone="Asia/Kolkata"), "Asia/Kolkata")
+    tables = history(every(30, "2024-03-01 10:00", 4, timezone="Asia/Kolkata"), "Asia/Kolkata")
     assert list(tables.hourly.select("timestamp", "timestamp_utc", "kwh").iter_rows()) == [
         (dt.datetime(2024, 3, 1, 10), dt.datetime(2024, 3, 1, 4, 30), 2.0),
         (dt.datetime(2024, 3, 1, 11), dt.datetime(2024, 3, 1, 5, 30), 2.0),
@@ -137,18 +138,18 @@ def test_hours_start_with_the_local_clock_in_zones_half_an_hour_off():
     ],
 )
 def test_a_day_has_23_24_or_25_hours(start, hours, date):
-    full = aggregation.tables(every(15, start, hours * 4, timezone=BERLIN), BERLIN).daily
+    full = history(every(15, start, hours * 4, timezone=BERLIN), BERLIN).daily
     assert list(parquet.as_table(full, DAILY).iter_rows()) == [
         (dt.date.fromisoformat(date), "oven", hours * 4, 1.0, True)
     ]
-    longer = aggregation.tables(every(15, start, hours * 4 + 1, timezone=BERLIN), BERLIN).daily
+    longer = history(every(15, start, hours * 4 + 1, timezone=BERLIN), BERLIN).daily
     assert longer.height == 2
 
 
 @pytest.mark.parametrize(("missing", "complete"), [(9, True), (10, False)])
 def test_a_day_is_complete_from_nine_tenths_on(missing, complete):
     # 96 quarter hours; 87 of them are 90.6 %, 86 are 89.6 %.
-    day = aggregation.tables(every(15, "2024-03-01 00:00", 96 - missing), "UTC").daily
+    day = history(every(15, "2024-03-01 00:00", 96 - missing), "UTC").daily
     assert day["complete"].to_list() == [complete]
     assert day["coverage"][0] == pytest.approx((96 - missing) / 96)
 
@@ -157,34 +158,33 @@ def test_two_readings_in_one_interval_cover_it_once():
     hourly = every(60, "2024-03-01 00:00", 24)
     extra = readings(("2024-03-01 05:10", "oven", 1))
     without_six = hourly.filter(pl.col("timestamp").dt.hour() != 6)
-    day = aggregation.tables(pl.concat([without_six, extra]), "UTC").daily
+    day = history(pl.concat([without_six, extra]), "UTC").daily
     assert day["coverage"][0] == pytest.approx(23 / 24)
 
 
 def test_a_new_meter_does_not_make_earlier_months_incomplete():
     old, new = every(60, "2024-02-01 00:00", 29 * 24), every(1, "2024-03-01 00:00", 31 * 1440)
-    daily = aggregation.tables(pl.concat([old, new]), "UTC").daily
+    daily = history(pl.concat([old, new]), "UTC").daily
     assert daily.height == 60
     assert daily["complete"].all()
 
 
 def test_a_single_reading_says_nothing_about_coverage():
-    daily = aggregation.tables(readings(("2024-03-01 10:00", "oven", 1)), "UTC").daily
+    daily = history(readings(("2024-03-01 10:00", "oven", 1)), "UTC").daily
     assert list(daily.iter_rows()) == [(dt.date(2024, 3, 1), "oven", 1.0, None, False)]
 
 
 def test_a_day_whose_midnight_clocks_skip_starts_when_they_jump():
     # Cairo, 26 April 2024: from 00:00 to 01:00.
-    assert aggregation.day_start(dt.date(2024, 4, 26), "Africa/Cairo") == dt.datetime(2024, 4, 25, 22)
-    assert aggregation.day_start(dt.date(2024, 4, 27), "Africa/Cairo") == dt.datetime(2024, 4, 26, 21)
+    assert local_days.day_start(dt.date(2024, 4, 26), "Africa/Cairo") == dt.datetime(2024, 4, 25, 22)
+    assert local_days.day_start(dt.date(2024, 4, 27), "Africa/Cairo") == dt.datetime(2024, 4, 26, 21)
 
 
 def test_the_interval_is_the_median_step():
     ordered = pl.concat(
         [every(15, "2024-03-01 00:00", 10), every(60, "2024-03-02 00:00", 5), every(5, "2024-03-01 00:00", 1, "x")]
     )
-    table = aggregation.interval_table(ordered)
-    assert list(table.iter_rows()) == [("oven", dt.timedelta(minutes=15)), ("x", None)]
+    assert list(history(ordered, "UTC").intervals.iter_rows()) == [("oven", dt.timedelta(minutes=15)), ("x", None)]
 
 
 def wavering(seconds, amplitude, start, count):
@@ -196,7 +196,7 @@ def wavering(seconds, amplitude, start, count):
 
 
 def days_of(frame, timezone="UTC"):
-    daily = aggregation.tables(frame, timezone).daily
+    daily = history(frame, timezone).daily
     return {str(date): (coverage, complete) for date, _, _, coverage, complete in daily.iter_rows()}
 
 
@@ -252,7 +252,7 @@ def test_several_readings_a_second_are_counted_by_seconds():
 @pytest.mark.parametrize("kwh", [0.0, 0.3])
 def test_hours_all_alike_have_no_peak(kwh):
     frame = every(30, "2024-03-01 00:00", 96, kwh=kwh)
-    tables = aggregation.tables(frame, "UTC")
+    tables = history(frame, "UTC")
     assert tables.appliances["peak_hour"].to_list() == [None]
     assert tables.profile.height == 24
     assert summary_of(frame).peak_hour is None
@@ -265,7 +265,7 @@ def test_a_meter_read_once_a_day_says_nothing_about_hours():
     assert alone.peak_hour is None
     assert alone.appliances[0].profile_kwh == [None] * 24
     assert alone.weekday_hour_kwh == [[None] * 24] * 7
-    tables = aggregation.tables(pl.concat([daily, hourly]), "UTC")
+    tables = history(pl.concat([daily, hourly]), "UTC")
     both = summary_of(pl.concat([daily, hourly]))
     assert {one.appliance: one.peak_hour for one in both.appliances} == {"meter": None, "oven": 18}
     assert (both.peak_hour, both.weekday_hour_kwh[0]) == (18, [1.0] * 18 + [2.0] + [1.0] * 5)
@@ -287,7 +287,7 @@ def random_month(seed):
 
 def test_every_table_agrees_with_a_plain_loop():
     frame = random_month(5)
-    tables = aggregation.tables(frame, BERLIN)
+    tables = history(frame, BERLIN)
     hours, days, profile = defaultdict(float), defaultdict(float), defaultdict(lambda: defaultdict(float))
     by_appliance = defaultdict(list)
     for local, utc, name, kwh in frame.drop("estimated").iter_rows():
@@ -316,7 +316,7 @@ def test_energy_is_conserved_and_the_order_of_rows_does_not_change_a_byte(seed, 
     frame = random_month(seed).head(400)
     order = list(range(frame.height))
     chance.shuffle(order)
-    first, second = (aggregation.tables(rows, BERLIN) for rows in (frame, frame[order]))
+    first, second = (history(rows, BERLIN) for rows in (frame, frame[order]))
     total = math.fsum(frame["kwh"])
     for table, schema in (
         (first.appliances, APPLIANCES),
@@ -337,7 +337,7 @@ def test_energy_is_conserved_and_the_order_of_rows_does_not_change_a_byte(seed, 
 
 def test_a_day_without_one_of_the_appliances_is_not_complete():
     oven, fridge = every(60, "2024-03-01 00:00", 48), every(60, "2024-03-01 00:00", 24, "fridge")
-    tables = aggregation.tables(pl.concat([oven, fridge]), "UTC")
+    tables = history(pl.concat([oven, fridge]), "UTC")
     first, second = day_totals(tables.daily, 2)
     assert (first.kwh, first.coverage, first.complete) == (48.0, 1.0, True)
     assert (second.kwh, second.coverage, second.complete) == (24.0, 0.5, False)

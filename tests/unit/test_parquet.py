@@ -78,7 +78,8 @@ def test_the_number_of_cores_does_not_change_a_byte():
     code = """
 import datetime as dt, hashlib, random
 import polars as pl
-from energy import aggregation, anomalies, parquet, quality, summary
+from energy import anomalies, parquet, quality, summary
+from tests.unit.whole_history import history
 chance = random.Random(1)
 start = dt.datetime(2024, 3, 1)
 times = [start + dt.timedelta(minutes=n) for n in range(40_000)]
@@ -87,19 +88,19 @@ rows = {"timestamp": times * 3, "timestamp_utc": times * 3,
         "estimated": [chance.random() < 0.1 for _ in range(120_000)]}
 readings = pl.DataFrame(rows, schema_overrides={"timestamp": pl.Datetime("us"), "timestamp_utc": pl.Datetime("us")})
 readings = readings.filter(pl.Series([chance.random() < 0.9 for _ in range(120_000)]))
-tables = aggregation.tables(readings, "UTC")
-told = quality.quality_table(readings, tables, [], {}, "UTC")
+tables = history(readings, "UTC")
+told = quality.quality_table(tables.parts, tables, [], {}, "UTC")
 limits = anomalies.hour_limits(tables.hourly)
 frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, told, limits]
 written = b"".join(parquet.to_bytes(frame) for frame in frames)
 document = summary.readings_summary(tables, told, "home", "UTC", 1).model_dump_json()
 print(hashlib.sha256(written + document.encode()).hexdigest())
 """
-    core = Path(parquet.__file__).parents[1]
+    root, core = Path(__file__).parents[2], Path(parquet.__file__).parents[1]
     digests = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(core), "POLARS_MAX_THREADS": threads},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{root}:{core}", "POLARS_MAX_THREADS": threads},
             capture_output=True,
             text=True,
             check=True,

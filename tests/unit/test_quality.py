@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import aggregation, parquet
+from energy import parquet
 from energy.documents import ApplianceRows, SiteUpload
 from energy.quality import quality_table
 from energy.schema import QUALITY
 from energy.summary import readings_summary
+from tests.unit.whole_history import history
 
 MONDAY = dt.datetime(2024, 3, 4)
 HOUR = dt.timedelta(hours=1)
@@ -38,8 +39,8 @@ def hours(count, *, name="oven", start=MONDAY, step=HOUR, without=(), estimated=
 
 def quality(frame, uploads=(), shown=None, timezone="UTC"):
     """The rows by appliance, None for all together."""
-    tables = aggregation.tables(frame, timezone)
-    table = quality_table(frame, tables, uploads, shown or {}, timezone)
+    tables = history(frame, timezone)
+    table = quality_table(tables.parts, tables, uploads, shown or {}, timezone)
     assert dict(table.schema) == dict(parquet.polars_schema(QUALITY))
     rows = {row["appliance"]: row for row in table.iter_rows(named=True)}
     assert list(rows) == [*sorted(frame["appliance"].unique()), None]

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from energy import lake, parquet, store
+from energy import lake, parquet, site_months, store
 from energy.contracts import AnomalyResult, DetectInput, Publication
 from energy.documents import AnomalyRow, AnomalySummary
+from energy.manifest import Manifest
 from energy.schema import ANOMALIES
 
 METHOD = "mean_2std"
@@ -18,11 +19,11 @@ _RELATIVE_ROUNDING = 1e-9
 def detect(request: DetectInput) -> AnomalyResult:
     """The anomalies of a publication as a table, which may have no row, and as a document for the report."""
     publication = request.publication
-    hourly = parquet.from_bytes(store.read(publication.hourly_key))
+    hourly = site_months.read_hours(Manifest.model_validate_json(store.read(publication.draft_key)))
     limits = hour_limits(hourly)
     found = unusual_hours(hourly, limits)
     prefix = lake.table_prefix(ANOMALIES.area, publication.site, publication.pub)
-    store.put_once(prefix + "anomalies.parquet", parquet.table_bytes(found, ANOMALIES))
+    store.put_once(prefix + ANOMALIES.file_name, parquet.table_bytes(found, ANOMALIES))
     summary_key = _write_summary(summary(found, limits), publication)
     return AnomalyResult(table_prefix=prefix, summary_key=summary_key, count=found.height)
 

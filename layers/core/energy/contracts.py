@@ -176,7 +176,6 @@ class Publication(Contract):
     run_id: str = ""
     base_etag: str | None = None
     draft_key: str = ""
-    hourly_key: str = ""
     daily_key: str = ""
     summary_key: str = ""
     readings: int = 0

@@ -3,11 +3,12 @@ committed.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import polars as pl
 
 import energy
-from energy import aggregation, lake, parquet, resolution, store
+from energy import aggregation, lake, parquet, resolution, site_months, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import SiteTooLarge, TimezoneChanged
@@ -20,25 +21,12 @@ from energy.schema import (
     DAILY,
     FORECAST_ACCURACY,
     FORECAST_HISTORY,
-    HOURLY,
     PROFILE,
     QUALITY,
-    READINGS,
     Table,
 )
 from energy.settings import settings
 from energy.summary import readings_summary
-
-FILE_NAMES = {
-    READINGS.name: "readings.parquet",
-    APPLIANCES.name: "appliances.parquet",
-    HOURLY.name: "hourly.parquet",
-    PROFILE.name: "profile.parquet",
-    DAILY.name: "daily.parquet",
-    QUALITY.name: "quality.parquet",
-    FORECAST_ACCURACY.name: "accuracy.parquet",
-    FORECAST_HISTORY.name: "forecast.parquet",
-}
 
 # All readings of a site are in memory at once: 2.8 GB for ten million (measured), of the 3 GB of a function.
 MAX_READINGS = 9_000_000
@@ -141,13 +129,13 @@ def _with_tables(
     renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
     touched = resolution.touched_months(base.uploads if base else {}, settled.uploads, renamed)
     holders = {month: resolution.holding(settled.uploads.values(), month) for month in touched}
-    months, readings = _months(base, holders, shown, publication)
-    tables = aggregation.tables(readings, timezone)
-    quality = quality_table(readings, tables, counted.uploads.values(), shown, timezone)
+    resolved = {month: partial(_resolved, held, month, shown) if held else None for month, held in holders.items()}
+    months = site_months.build(base, resolved, site, publication.pub, timezone)
+    tables = aggregation.tables(months.parts, timezone)
+    quality = quality_table(months.parts, tables, counted.uploads.values(), shown, timezone)
     history = _history(base)
     site_wide = {
         APPLIANCES: tables.appliances,
-        HOURLY: tables.hourly,
         PROFILE: tables.profile,
         DAILY: tables.daily,
         QUALITY: quality,
@@ -159,17 +147,16 @@ def _with_tables(
     issued_at = max(held.upload.last_modified for held in settled.uploads.values())
     made = publication.model_copy(
         update={
-            "hourly_key": written[HOURLY] + FILE_NAMES[HOURLY.name],
-            "daily_key": written[DAILY] + FILE_NAMES[DAILY.name],
+            "daily_key": written[DAILY] + DAILY.file_name,
             "summary_key": _write_document("summary", summary.model_dump_json(indent=1).encode(), publication),
-            "readings": readings.height,
+            "readings": int(tables.appliances["readings"].sum()),
             "appliances": tables.appliances.height,
             "issued_at": issued_at,
             "history_prefix": _issued_in(base, f"{issued_at:%Y-%m}"),
         }
     )
     partitions = {table.name: [Partition(values=[site], prefix=prefix)] for table, prefix in written.items()}
-    return made, {READINGS.name: months} | partitions
+    return made, months.partitions | partitions
 
 
 def _partitions(base: Manifest | None, table: Table) -> list[Partition]:
@@ -185,7 +172,7 @@ def _issued_in(base: Manifest | None, month: str) -> str | None:
 def _history(base: Manifest | None) -> pl.DataFrame:
     """Every forecast that was published before this one."""
     kept = _partitions(base, FORECAST_HISTORY)
-    frames = [parquet.from_bytes(store.read(one.prefix + FILE_NAMES[FORECAST_HISTORY.name])) for one in kept]
+    frames = [parquet.from_bytes(store.read(one.prefix + FORECAST_HISTORY.file_name)) for one in kept]
     empty = pl.DataFrame(schema=parquet.polars_schema(FORECAST_HISTORY))
     return pl.concat([empty, *(parquet.as_table(frame, FORECAST_HISTORY) for frame in frames)])
 
@@ -218,29 +205,10 @@ def _read_quality(upload: Upload) -> SiteUpload:
     return SiteUpload(run_id=upload.run_id, appliances=UploadQuality.model_validate_json(quality).appliances)
 
 
-def _months(
-    base: Manifest | None, holders: dict[str, list[Upload]], shown: Mapping[str, str], publication: Publication
-) -> tuple[list[Partition], pl.DataFrame]:
-    """The readings' partitions and all readings of the site.
-
-    The months that uploads are given for are resolved and written again, the others stay where they are; a month that
-    no upload holds any more is left out.
-    """
-    site = publication.site
-    partitions = [partition for partition in _partitions(base, READINGS) if partition.values[-1] not in holders]
-    frames = [parquet.from_bytes(store.read(kept.prefix + FILE_NAMES[READINGS.name])) for kept in partitions]
-    for month, held in holders.items():
-        if not held:
-            continue
-        validated = [
-            (one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held
-        ]
-        readings = resolution.resolve(validated)
-        prefix = lake.readings_prefix(site, month, publication.pub)
-        frames.append(parquet.as_table(readings, READINGS))
-        store.put_once(prefix + FILE_NAMES[READINGS.name], parquet.to_bytes(frames[-1]))
-        partitions.append(Partition(values=[site, month], prefix=prefix))
-    return sorted(partitions, key=lambda partition: partition.values), pl.concat(frames)
+def _resolved(held: list[Upload], month: str, shown: Mapping[str, str]) -> pl.DataFrame:
+    """The readings of a month that uploads hold."""
+    validated = [(one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held]
+    return resolution.resolve(validated)
 
 
 def _validated_readings(upload: Upload, month: str) -> pl.DataFrame:
@@ -249,7 +217,7 @@ def _validated_readings(upload: Upload, month: str) -> pl.DataFrame:
 
 def _write_table(frame: pl.DataFrame, table: Table, publication: Publication) -> str:
     prefix = lake.table_prefix(table.area, publication.site, publication.pub)
-    store.put_once(prefix + FILE_NAMES[table.name], parquet.table_bytes(frame, table))
+    store.put_once(prefix + table.file_name, parquet.table_bytes(frame, table))
     return prefix
 
 

@@ -15,7 +15,6 @@ from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, Band, SeriesFo
 from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY, MODEL_NAMES, Table
 
 _AREA = "forecast"
-_FILE = "forecast.parquet"
 # What a result may carry through the state machine, whose state is small; the document has all notes.
 MAX_RESULT_NOTES = 20
 MAX_RESULT_NOTES_BYTES = 6_000
@@ -59,8 +58,12 @@ def prophet_bands(request: ForecastStatsforecastInput, history: History) -> dict
         return {}
     days = forecast_history.horizon(history.last_day, HORIZON_DAYS)
     found: dict[str | None, dict[dt.date, Row]] = {}
-    for prefix in (request.prophet.total_prefix, request.prophet.appliances_prefix):
-        for row in parquet_rows.read(store.read(prefix + _FILE)):
+    keys = (
+        request.prophet.total_prefix + FORECAST.file_name,
+        request.prophet.appliances_prefix + APPLIANCE_FORECAST.file_name,
+    )
+    for key in keys:
+        for row in parquet_rows.read(store.read(key)):
             found.setdefault(row.get("appliance"), {})[row["ds"].date()] = row
     return {
         name: Band(*([rows[day][column] for day in days] for column in ("yhat", "yhat_lower", "yhat_upper")))
@@ -101,9 +104,10 @@ def _remember(rows: list[Row], history: History, publication: Publication, by: s
         }
         for row in rows
     ]
-    earlier = parquet_rows.read(store.read(publication.history_prefix + _FILE)) if publication.history_prefix else []
+    before = publication.history_prefix
+    earlier = parquet_rows.read(store.read(before + FORECAST_HISTORY.file_name)) if before else []
     prefix = f"{lake.issued_prefix(publication.site, f'{issued_at:%Y-%m}', publication.pub)}by={by}/"
-    store.put_once(prefix + _FILE, parquet_rows.write([*earlier, *issued], FORECAST_HISTORY))
+    store.put_once(prefix + FORECAST_HISTORY.file_name, parquet_rows.write([*earlier, *issued], FORECAST_HISTORY))
     return prefix
 
 
@@ -111,7 +115,7 @@ def _write(table: Table, rows: list[Row], publication: Publication, by: str) -> 
     """Sorted by day, then by appliance."""
     prefix = f"{lake.table_prefix(table.area, publication.site, publication.pub)}by={by}/"
     ordered = sorted(rows, key=lambda row: (row["ds"], row.get("appliance", "")))
-    store.put_once(prefix + _FILE, parquet_rows.write(ordered, table))
+    store.put_once(prefix + table.file_name, parquet_rows.write(ordered, table))
     return prefix
 
 

@@ -136,6 +136,11 @@ def readings_prefix(site: str, month: str, pub: str) -> str:
     return f"processed/readings/site={site}/month={month}/pub={pub}/"
 
 
+def hourly_prefix(site: str, month: str, pub: str) -> str:
+    """One month of the site's readings by hour (hourly_energy_data)."""
+    return f"processed/hourly/site={site}/month={month}/pub={pub}/"
+
+
 def table_prefix(area: str, site: str, pub: str) -> str:
     """One publication of a table that is partitioned by site alone; `area` is its folder in the lake."""
     return f"{area}/site={site}/pub={pub}/"
@@ -152,6 +157,11 @@ def publication_document_key(area: str, site: str, pub: str, name: str) -> str:
     It lies apart from the tables so that no query reads it.
     """
     return f"{area}/documents/site={site}/pub={pub}/{name}.json"
+
+
+def month_parts_key(site: str, pub: str) -> str:
+    """What the next publication needs of the months that it leaves as they are."""
+    return f"processed/documents/site={site}/pub={pub}/months.zip"
 
 
 def report_key(site: str, pub: str, digest: str, extension: str) -> str:

@@ -10,51 +10,41 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
-from energy.aggregation import Tables, local_days
+from energy.aggregation import Tables, linked
 from energy.documents import SiteUpload
 from energy.intake import names
 from energy.intake.timestamps import to_local
+from energy.local_days import local_days
+from energy.monthly import FAR_LONGER, LONGER_THAN_USUAL, Parts, is_flatline, is_near, run_us
 from energy.parquet import as_table, polars_schema
 from energy.schema import QUALITY
 
-# The same value for a day is a meter that hangs, not a load (OpenSTEF's flatliner check uses 24 hours as well). Of
-# readings once a day a few are alike by rounding, so it takes as many readings as an hourly meter has in a day.
-FLATLINE_US = 24 * 3_600 * 1_000_000
-FLATLINE_READINGS = 24
-# A clock that wavers by less than half an interval misses no reading.
-_LONGER_THAN_USUAL = 1.5
-# Readings that come when something changes have no usual step to speak of: only far longer ones are missing. If they
-# come by chance, one step in a thousand is ten times the median.
-_FAR_LONGER = 10
 _US_PER_HOUR = 3_600_000_000
 
 
 def quality_table(
-    readings: pl.DataFrame, tables: Tables, uploads: Collection[SiteUpload], shown: Mapping[str, str], timezone: str
+    parts: Parts, tables: Tables, uploads: Collection[SiteUpload], shown: Mapping[str, str], timezone: str
 ) -> pl.DataFrame:
     """quality_data: one row per appliance by name, then one for all together, whose appliance is null.
 
-    `tables` are those of the same `readings`, of which there is at least one; `uploads` are all that count, and `shown`
-    the name of each appliance by identity.
+    `tables` are those of the same `parts`; `uploads` are all that count, and `shown` the name of each appliance by
+    identity.
     """
-    steps = tables.steps.with_columns(pl.col("us").cast(pl.Int64))
-    ordered = (
-        readings.select("appliance", "timestamp_utc", "kwh", "estimated", date=pl.col("timestamp").dt.date())
-        .sort("appliance", "timestamp_utc")
-        .join(steps.select("appliance", "date", "us"), on=["appliance", "date"], how="left", maintain_order="left")
-    )
-    stretched = _with_stretches(ordered)
-    parts = [
-        _counts(ordered),
+    runs = _with_stretches(tables.runs)
+    limits = _limits(parts, runs)
+    runs = runs.join(limits, on=["appliance", "limit"], how="semi", maintain_order="left")
+    stretches = parts.stretches.join(limits, on=["appliance", "limit"], how="semi", maintain_order="left")
+    found = [
+        _counts(parts),
         tables.intervals.select("appliance", "interval"),
         _expected(tables, timezone),
-        _gaps(stretched, ordered, timezone),
-        _flatlines(stretched),
+        _gaps(parts, stretches, runs, timezone),
+        _flatlines(stretches, runs),
         _rows(uploads, shown),
     ]
     one = tables.appliances.select("appliance", "total_kwh").sort("appliance")
-    for part in parts:
-        one = one.join(part, on="appliance", how="left", maintain_order="left")
+    for frame in found:
+        one = one.join(frame, on="appliance", how="left", maintain_order="left")
     told = pl.col("interval").is_not_null()
     one = one.with_columns(
         pl.col("flatlines", "duplicates", "rejected").fill_null(0),
@@ -108,17 +98,13 @@ def _together(one: pl.DataFrame, uploads: Collection[SiteUpload]) -> dict[str, o
     }
 
 
-def _counts(ordered: pl.DataFrame) -> pl.DataFrame:
-    """appliance, readings, estimated, estimated_kwh. The sum is of a list, as all sums of readings are."""
+def _counts(parts: Parts) -> pl.DataFrame:
+    """appliance, readings, estimated, estimated_kwh."""
     return (
-        ordered.group_by("appliance", maintain_order=True)
-        .agg(
-            pl.len().cast(pl.Int64).alias("readings"),
-            pl.col("estimated").sum().cast(pl.Int64),
-            pl.col("kwh").filter(pl.col("estimated")).alias("estimated_kwh"),
-        )
-        # The sum of no readings is -0.0.
-        .with_columns(pl.col("estimated_kwh").list.sum() + 0.0)
+        parts.appliances.sort("appliance", "month")
+        .group_by("appliance", maintain_order=True)
+        .agg(pl.col("readings", "estimated").sum(), pl.col("estimated_kwh"))
+        .with_columns(pl.col("estimated_kwh").list.sum())
     )
 
 
@@ -146,76 +132,97 @@ def _expected(tables: Tables, timezone: str) -> pl.DataFrame:
     )
 
 
-def _with_stretches(ordered: pl.DataFrame) -> pl.DataFrame:
-    """Adds how long each reading came after the one before (`step`, from the site's first reading on), what is `usual`
-    there, microseconds, and whether the time between is a `gap`. Between two ways of reading the longer is usual.
+def _with_stretches(runs: pl.DataFrame) -> pl.DataFrame:
+    """Adds how long each run came after the one before (`step`, from the site's first reading on), what is `usual`
+    there, microseconds, and whether the time between is a `gap`, for runs that are `joint`.
     """
-    same = pl.col("appliance") == pl.col("appliance").shift()
-    first = ordered["timestamp_utc"].min()
-    start = pl.lit(first, dtype=pl.Datetime("us")) - pl.duration(microseconds="us")
-    since = pl.when(same).then(pl.col("timestamp_utc").shift()).otherwise(start)
-    stretched = ordered.with_columns(
-        same=same.fill_null(False),
-        step=(pl.col("timestamp_utc") - since).dt.total_microseconds(),
-        usual=pl.when(same).then(pl.max_horizontal("us", pl.col("us").shift())).otherwise(pl.col("us")),
-    )
+    first = pl.lit(runs["since"].min(), dtype=pl.Datetime("us"))
+    us, same = pl.col("us_since"), pl.col("same")
     ratio = pl.col("step") / pl.col("usual")
-    near = ratio.is_between(2 - _LONGER_THAN_USUAL, _LONGER_THAN_USUAL).filter(pl.col("same"))
-    return stretched.join(
-        stretched.group_by("appliance").agg(limit=_limit(near)), on="appliance", how="left", maintain_order="left"
-    ).with_columns(gap=(ratio >= pl.col("limit")).fill_null(False))
-
-
-def _limit(near: pl.Expr) -> pl.Expr:
-    """From how many usual steps on something is missing; `near` says which steps are about the usual one."""
-    return pl.when(2 * near.sum() >= near.count()).then(_LONGER_THAN_USUAL).otherwise(float(_FAR_LONGER))
-
-
-def _gaps(stretched: pl.DataFrame, ordered: pl.DataFrame, timezone: str) -> pl.DataFrame:
-    """appliance, gaps, missing_us, longest_us, longest_gap_start (local; the first of equals)."""
-    end = ordered.select((pl.col("timestamp_utc") + pl.duration(microseconds=pl.col("us").fill_null(0))).max()).item()
-    last = stretched.group_by("appliance", maintain_order=True).last()
-    after = last.select(
-        "appliance",
-        pl.lit(end, dtype=pl.Datetime("us")).alias("timestamp_utc"),
-        (pl.lit(end, dtype=pl.Datetime("us")) - pl.col("timestamp_utc")).dt.total_microseconds().alias("step"),
-        pl.col("us").alias("usual"),
-        "limit",
-    ).filter(pl.col("step") >= pl.col("limit") * pl.col("usual"))
-    between = stretched.filter("gap").select(after.columns)
-    missing = pl.col("step") - pl.col("usual")
     return (
-        pl.concat([between, after])
-        .with_columns(missing=missing)
-        .with_columns(start=to_local(pl.col("timestamp_utc") - pl.duration(microseconds="missing"), timezone))
-        .sort(["appliance", "missing", "timestamp_utc"], descending=[False, True, False])
-        .group_by("appliance", maintain_order=True)
-        .agg(
-            pl.len().cast(pl.Int64).alias("gaps"),
-            pl.col("missing").sum().alias("missing_us"),
-            pl.col("missing").first().alias("longest_us"),
-            pl.col("start").first().alias("longest_gap_start"),
+        linked(runs)
+        .with_columns(
+            step=pl.when(same).then("step").otherwise((pl.col("since") - first).dt.total_microseconds() + us),
+            usual=pl.when(same).then(pl.max_horizontal(us, pl.col("us_until").shift())).otherwise(us),
+        )
+        .with_columns(ratio=ratio)
+        .with_columns(gap=(pl.col("joint") & (pl.col("ratio") >= pl.col("limit"))).fill_null(False))
+    )
+
+
+def _limits(parts: Parts, runs: pl.DataFrame) -> pl.DataFrame:
+    """appliance, limit: from how many usual steps on something is missing. The nearer limit holds where half of the
+    steps are about the usual one.
+    """
+    joint = runs.filter("joint", "same").select(
+        "appliance",
+        "limit",
+        near=is_near(pl.col("ratio")).cast(pl.Int64),
+        judged=pl.col("ratio").is_not_null().cast(pl.Int64),
+    )
+    # An appliance with a single reading has no step to judge by.
+    alone = runs.select("appliance", "limit", near=pl.lit(0, dtype=pl.Int64), judged=pl.lit(0, dtype=pl.Int64))
+    within = parts.stretches.select(joint.columns)
+    return (
+        pl.concat([within, joint, alone])
+        .filter(pl.col("limit") == LONGER_THAN_USUAL)
+        .group_by("appliance")
+        .agg(pl.col("near", "judged").sum())
+        .select(
+            "appliance",
+            limit=pl.when(2 * pl.col("near") >= pl.col("judged")).then(LONGER_THAN_USUAL).otherwise(FAR_LONGER),
         )
     )
 
 
-def _flatlines(stretched: pl.DataFrame) -> pl.DataFrame:
-    """appliance, flatlines, flatline_us. Zero is an appliance that is off; estimated readings are alike by nature."""
-    unlike = (pl.col("kwh") != pl.col("kwh").shift()) | pl.col("estimated").shift() | pl.col("estimated")
-    broken = (~pl.col("same") | pl.col("gap") | unlike).fill_null(True)
+def _gaps(parts: Parts, stretches: pl.DataFrame, runs: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """appliance, gaps, missing_us, longest_us, longest_gap_start (local; the first of equals)."""
+    us = pl.col("us_until")
+    told = parts.appliances["ends"].max()
+    untold = runs.select((pl.col("until") + pl.duration(microseconds=us.fill_null(0))).max()).item()
+    end = pl.lit(max(told, untold) if told else untold, dtype=pl.Datetime("us"))
+    columns = ["appliance", "gaps", "missing_us", "longest_us", "longest_at"]
+    one, missing = pl.lit(1, dtype=pl.Int64), pl.col("step") - pl.col("usual")
+    between = runs.filter("gap").select(
+        "appliance", gaps=one, missing_us=missing, longest_us=missing, longest_at="since"
+    )
+    after = (
+        runs.group_by("appliance", maintain_order=True)
+        .last()
+        .with_columns(step=(end - pl.col("until")).dt.total_microseconds(), usual=us)
+        .filter(pl.col("step") >= pl.col("limit") * us)
+        .select("appliance", gaps=one, missing_us=missing, longest_us=missing, longest_at=end)
+    )
     return (
-        stretched.with_columns(run=broken.cum_sum())
-        .filter((pl.col("kwh") > 0) & ~pl.col("estimated"))
+        pl.concat([stretches.filter(pl.col("gaps") > 0).select(columns), between, after])
+        .with_columns(
+            longest_gap_start=to_local(pl.col("longest_at") - pl.duration(microseconds="longest_us"), timezone)
+        )
+        .sort(["appliance", "longest_us", "longest_at"], descending=[False, True, False])
+        .group_by("appliance", maintain_order=True)
+        .agg(pl.col("gaps", "missing_us").sum(), pl.col("longest_us", "longest_gap_start").first())
+    )
+
+
+def _flatlines(stretches: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """appliance, flatlines, flatline_us: those within months, and the runs that go on in other months."""
+    unlike = (pl.col("kwh") != pl.col("kwh").shift()) | pl.col("estimated").shift() | pl.col("estimated")
+    begins = (~pl.col("same") | ~pl.col("joint") | pl.col("gap") | unlike).fill_null(True)
+    across = (
+        runs.with_columns(run=begins.cum_sum())
         .group_by("run", maintain_order=True)
         .agg(
-            pl.col("appliance").first(),
-            pl.len().alias("readings"),
-            (pl.col("timestamp_utc").last() - pl.col("timestamp_utc").first()).dt.total_microseconds().alias("us")
-            + pl.col("us").last(),
+            pl.col("appliance", "kwh", "estimated", "since").first(),
+            pl.col("readings").sum(),
+            pl.col("until", "us_until").last(),
         )
-        .filter((pl.col("readings") >= FLATLINE_READINGS) & (pl.col("us") >= FLATLINE_US))
-        .group_by("appliance", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("flatlines"), pl.col("us").sum().alias("flatline_us"))
+        .filter(is_flatline())
+        .select("appliance", flatlines=pl.lit(1, dtype=pl.Int64), flatline_us=run_us())
+    )
+    return (
+        pl.concat([stretches.select(across.columns), across])
+        .group_by("appliance")
+        .agg(pl.col("flatlines", "flatline_us").sum())
     )
 
 

@@ -32,6 +32,11 @@ class Table:
     partition_keys: tuple[Column, ...]
 
     @property
+    def file_name(self) -> str:
+        """Of the one file that a partition has."""
+        return f"{self.area.rsplit('/', 1)[-1]}.parquet"
+
+    @property
     def column_names(self) -> list[str]:
         """Names in the order of the files, without partition keys."""
         return [column.name for column in self.columns]
@@ -116,7 +121,7 @@ HOURLY = Table(
         Column("kwh", "double", "energy used in the hour, kWh"),
         Column("readings", "bigint", "number of readings in the hour"),
     ),
-    (_SITE,),
+    (_SITE, _MONTH),
 )
 PROFILE = Table(
     "hourly_profile_data",

@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 
-from energy.aggregation import Tables, hours_told, peak_hours
+from energy.aggregation import Tables, peak_hours
 from energy.documents import ApplianceSummary, DayTotal, Quality, ReadingsSummary
 
 _HOURS = range(24)
@@ -19,7 +19,6 @@ def readings_summary(tables: Tables, quality: pl.DataFrame, site: str, timezone:
     appliances = tables.appliances
     days = day_totals(tables.daily, appliances.height)
     qualities = _qualities(quality)
-    site_hours = _site_hours(hours_told(tables.hourly, tables.intervals))
     return ReadingsSummary(
         site=site,
         timezone=timezone,
@@ -28,10 +27,10 @@ def readings_summary(tables: Tables, quality: pl.DataFrame, site: str, timezone:
         first_timestamp=min(appliances["first_timestamp"].to_list()),
         last_timestamp=max(appliances["last_timestamp"].to_list()),
         coverage=qualities[None].coverage or 0.0,
-        peak_hour=_peak_hour(site_hours),
+        peak_hour=_peak_hour(tables.site_hours),
         appliances=_appliance_summaries(tables, qualities),
         days=days,
-        weekday_hour_kwh=_weekday_hours(site_hours),
+        weekday_hour_kwh=_weekday_hours(tables.site_hours),
         uploads=uploads,
         quality=qualities[None],
     )
@@ -75,35 +74,16 @@ def _appliance_summaries(tables: Tables, qualities: dict[str | None, Quality]) -
     ]
 
 
-def _site_hours(hourly: pl.DataFrame) -> pl.DataFrame:
-    """date, hour, kwh of all appliances of `hourly` together, by date and hour; the repeated autumn hour is one row."""
-    return (
-        hourly.group_by(
-            pl.col("timestamp").dt.date().alias("date"),
-            pl.col("timestamp").dt.hour().cast(pl.Int32).alias("hour"),
-            maintain_order=True,
-        )
-        .agg(pl.col("kwh"))
-        .with_columns(pl.col("kwh").list.sum())
-        .sort("date", "hour")
-    )
-
-
 def _peak_hour(site_hours: pl.DataFrame) -> int | None:
-    profile = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh"))
-    means = profile.select("hour", mean_kwh=pl.col("kwh").list.mean(), appliance=pl.lit("site"))
+    hours = site_hours.group_by("hour", maintain_order=True).agg(pl.col("kwh"), pl.col("days").sum())
+    means = hours.select("hour", mean_kwh=pl.col("kwh").list.sum() / pl.col("days"), appliance=pl.lit("site"))
     found: list[int | None] = peak_hours(means)["peak_hour"].to_list()
     return found[0] if found else None
 
 
 def _weekday_hours(site_hours: pl.DataFrame) -> list[list[float | None]]:
     means = {
-        (weekday, hour): kwh
-        for weekday, hour, kwh in site_hours.group_by(
-            pl.col("date").dt.weekday().alias("weekday"), "hour", maintain_order=True
-        )
-        .agg(pl.col("kwh"))
-        .with_columns(pl.col("kwh").list.mean())
-        .iter_rows()
+        (weekday, hour): mean
+        for weekday, hour, mean in site_hours.select("weekday", "hour", pl.col("kwh") / pl.col("days")).iter_rows()
     }
     return [[means.get((weekday, hour)) for hour in _HOURS] for weekday in _WEEKDAYS]
