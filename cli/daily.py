@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cli import stack as stacks
 from cli.output import fail
 
 if TYPE_CHECKING:
@@ -57,20 +58,14 @@ def invoke_on_aws(stack: str, output: str, event: dict[str, Any]) -> dict[str, A
     """What the function answers whose name is that output of the stack; ends the command if it failed."""
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
 
     # Called once: it goes on working where its answer does not come.
     once = Config(read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1})
-    try:
-        described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-        names = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
-        if output not in names:
-            fail(f"The stack {stack} has no output {output}: deploy this version of it first.")
+    (name,) = stacks.output(stack, output)
+    with stacks.refused():
         function = boto3.client("lambda", config=once)
-        answer: Any = function.invoke(FunctionName=names[output], Payload=json.dumps(event).encode())
+        answer: Any = function.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
-    except (BotoCoreError, ClientError) as error:
-        fail(f"{error}.".replace("..", "."))
     if "FunctionError" in answer:
         _failed(payload)
     return payload

@@ -9,6 +9,8 @@ from typing import Any, Literal
 # Athena's own name for the Glue catalog, which it allows in front of a database.
 GLUE_CATALOG = "awsdatacatalog"
 INFORMATION_SCHEMA = "information_schema"
+# Athena's hidden column: the S3 object that a row came from.
+PATH = "$path"
 
 _ONLY_READING = "Only reading is possible: give one SELECT, WITH, SHOW or DESCRIBE."
 _NO_TRANSLATION = frozenset({"at_timezone", "map_agg", "multimap_agg", "parse_datetime", "with_timezone"})
@@ -51,7 +53,23 @@ def listing(sql: str) -> Listing | None:
     return None
 
 
-def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: str) -> str:
+@dataclass(frozen=True)
+class Translated:
+    """A query in DuckDB's dialect, the tables that it reads (database, name; in lower case), and whether it asks for
+    the files that rows came from (`paths`): then it reads each table under the name `with_path` gives it.
+    """
+
+    sql: str
+    tables: frozenset[tuple[str, str]]
+    paths: bool
+
+
+def with_path(table: str) -> str:
+    """What a table is called where it has the column "$path"."""
+    return table + PATH
+
+
+def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: str) -> Translated:
     """The query in DuckDB's dialect, with every table named by database and table.
 
     `tables` has the names of the lake's tables by database, in lower case. QueryFailed where the statement is not one
@@ -68,16 +86,21 @@ def to_duckdb(sql: str, tables: Mapping[str, Iterable[str]], default_database: s
     if not isinstance(query, exp.Query) or query.find(*writing):
         raise QueryFailed(_ONLY_READING)
     known = {database: set(names) for database, names in tables.items()}
+    paths = any(column.name.lower() == PATH for column in query.find_all(exp.Column))
+    read = set()
     of_query = {common.alias.lower() for common in query.find_all(exp.CTE)}
     for table in query.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             raise QueryFailed(f"{table.sql('athena')} is no table of the lake, and a query can read nothing else.")
         if not table.db and table.name.lower() in of_query:
             continue
-        _qualify(table, known, default_database)
+        if table.db.lower() != INFORMATION_SCHEMA:
+            read.add(_qualify(table, known, default_database, paths))
     for select in query.find_all(exp.Select):
         _name_columns(select)
-    return str(query.transform(_translated).sql("duckdb"))
+        if paths:
+            _leave_out_path(select)
+    return Translated(str(query.transform(_translated).sql("duckdb")), frozenset(read), paths)
 
 
 def not_here(what: str, instead: str) -> QueryFailed:
@@ -151,8 +174,8 @@ def _translated(node: Any) -> Any:
         case exp.AtTimeZone():
             # DuckDB has the words, but takes a timestamp without zone for local time there; Athena, for UTC.
             raise not_here("AT TIME ZONE", "choose between the columns timestamp (local) and timestamp_utc")
-        case exp.Column() if node.name.startswith("$"):
-            raise not_here(f'"{node.name}"', "the column upload of raw_energy_data says where a reading came from")
+        case exp.Column() if node.name.startswith("$") and node.name.lower() != PATH:
+            raise not_here(f'"{node.name}"', f'"{PATH}" says which file a row came from')
         case exp.Format():
             return _printf([node.this, *node.expressions])
         case exp.Anonymous():
@@ -194,15 +217,27 @@ def _printf(arguments: list[Any]) -> Any:
     return exp.Anonymous(this="printf", expressions=[pattern, *cast])
 
 
-def _qualify(table: Any, known: Mapping[str, set[str]], default_database: str) -> None:
+def _leave_out_path(select: Any) -> None:
+    """What * stands for has no "$path", as in Athena."""
+    import sqlglot
+    from sqlglot import exp
+
+    for column in select.expressions:
+        if isinstance(column, exp.Star):
+            column.replace(sqlglot.parse_one("COLUMNS('^[^$]')", read="duckdb"))
+
+
+def _qualify(table: Any, known: Mapping[str, set[str]], default_database: str, paths: bool) -> tuple[str, str]:
+    """Names the table in full; which one it is."""
     from sqlglot import exp
 
     database = table.db.lower()
-    if database == INFORMATION_SCHEMA:
-        return
     if table.catalog.lower() not in ("", GLUE_CATALOG):
         raise QueryFailed(f"There is no catalog {table.catalog}; the lake's tables are named database.table.")
     database, name = resolve(f"{database}.{table.name.lower()}".lstrip("."), known, default_database)
     table.set("catalog", None)
     table.set("db", exp.to_identifier(database))
-    table.set("this", exp.to_identifier(name))
+    if paths and not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
+    table.set("this", exp.to_identifier(with_path(name) if paths else name, quoted=paths))
+    return database, name

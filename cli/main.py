@@ -12,6 +12,7 @@ from cli.problems import problems
 from cli.query import SqlCommand, query
 from cli.reconcile import reconcile
 from cli.run import run
+from cli.tables import tables
 
 READINGS = "Readings"
 RESULTS = "Results"
@@ -28,6 +29,7 @@ app.command(rich_help_panel=READINGS)(generate)
 app.command(rich_help_panel=READINGS)(check)
 app.command(rich_help_panel=READINGS)(run)
 app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
+app.command(rich_help_panel=RESULTS)(tables)
 app.command(rich_help_panel=RESULTS)(problems)
 app.command(rich_help_panel=OPERATIONS)(reconcile)
 app.command(rich_help_panel=OPERATIONS)(gc)

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import checks
+from cli.lake_tables import Lake
 from cli.output import safe
-from cli.query import Lake
 from energy import lake
 from energy.documents import UploadQuality
 from energy.manifest import Manifest

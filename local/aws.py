@@ -23,6 +23,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
     import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError
+    from moto.athena.models import athena_backends
     from moto.glue.models import glue_backends
     from moto.moto_api._internal import moto_api_backend
     from moto.s3.models import s3_backends
@@ -281,7 +282,8 @@ class LocalAws:
             keys = {name: self._s3_bucket.keys[name] for name in sorted(self._s3_bucket.keys)}
             current = {name: key for name, key in keys.items() if hasattr(key, "value")}
             catalog = _catalog()
-        lake.save((_stored(key) for key in current.values()), lambda stored: bytes(current[stored.key].value), catalog)
+        stored = (_stored(key) for key in current.values())
+        lake.save(stored, lambda one: bytes(current[one.key].value), catalog, _named_queries())
 
     def _open(self) -> None:
         self._on_exit.enter_context(_quiet())
@@ -525,7 +527,15 @@ def _glue() -> Any:
 
 
 def _catalog() -> dict[str, list[dict[str, Any]]]:
-    kept = ("Name", "Description", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
+    kept = (
+        "Name",
+        "Description",
+        "StorageDescriptor",
+        "PartitionKeys",
+        "TableType",
+        "Parameters",
+        "ViewOriginalText",
+    )
     return {
         database.name: [
             {
@@ -536,6 +546,11 @@ def _catalog() -> dict[str, list[dict[str, Any]]]:
         ]
         for database in _glue().databases.values()
     }
+
+
+def _named_queries() -> list[dict[str, str]]:
+    queries = athena_backends[ACCOUNT_ID][REGION].named_queries.values()
+    return [{"Name": one.name, "Description": one.description, "QueryString": one.query_string} for one in queries]
 
 
 @contextlib.contextmanager

@@ -24,11 +24,12 @@ _CODE = {
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Serverless::StateMachine": "DefinitionUri",
 }
-# What moto's CloudFormation does not know and boto3 creates from the same template.
+# What moto's CloudFormation does not know and boto3 creates from the same template, in this order.
 _NAME_PROPERTIES = {
     "AWS::Glue::Database": ("DatabaseInput", "Name"),
     "AWS::Glue::Table": ("TableInput", "Name"),
     "AWS::Athena::WorkGroup": ("Name",),
+    "AWS::Athena::NamedQuery": ("Name",),
 }
 
 Client = Callable[[str], Any]
@@ -222,11 +223,11 @@ def _configure_buckets(template: dict[str, Any], resources: Any, client: Client)
 
 
 def _create_unknown(unknown: dict[str, dict[str, Any]], resources: Any, client: Client) -> dict[str, str]:
-    """Creates databases, tables and workgroups; the type of what was left out, by logical id."""
+    """Creates databases, tables, workgroups and saved queries; the type of what was left out, by logical id."""
     skipped = {}
     order = list(_NAME_PROPERTIES)
     for logical_id, resource in sorted(
-        unknown.items(), key=lambda item: (item[1]["Type"] not in order, item[1]["Type"])
+        unknown.items(), key=lambda item: order.index(item[1]["Type"]) if item[1]["Type"] in order else len(order)
     ):
         condition = resource.get("Condition")
         if condition is not None and not resources.lazy_condition_map[condition]:
@@ -244,6 +245,8 @@ def _create_unknown(unknown: dict[str, dict[str, Any]], resources: Any, client: 
                 client("athena").create_work_group(
                     Name=properties["Name"], Configuration={"ResultConfiguration": location}
                 )
+            case "AWS::Athena::NamedQuery":
+                client("athena").create_named_query(**properties)
             case other:
                 skipped[logical_id] = other
     return skipped

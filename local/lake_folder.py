@@ -2,13 +2,14 @@
 
     DIR/raw/home/march.csv        the object raw/home/march.csv
     DIR/.aws/lake.json            the objects: key to file, version id, etag, time, metadata, sequencer;
-                                  and the Glue catalog: databases, tables, partitions
+                                  and the Glue catalog: databases, tables, views, partitions; and the saved queries
 
 That one file is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending
 and counts once the index says so. What is no longer needed goes last. A crash at any point leaves the lake before or
 after.
 """
 
+import base64
 import contextlib
 import fcntl
 import hashlib
@@ -16,13 +17,16 @@ import json
 import os
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 _SAFE_SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9 _=+,.@()-]{1,200}(?<![ .])")
 _NOT_KEPT = ("athena-results/",)
+_TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+# How Athena keeps a view in Glue.
+_PRESTO_VIEW = re.compile(r"/\* Presto View: (?P<json>[A-Za-z0-9+/=]+) \*/")
 
 
 class LakeInUse(Exception):
@@ -56,15 +60,29 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class CatalogTable:
-    """A table of the catalog. `columns` and `partition_keys`: name, type, comment; `partitions`: values and prefix."""
+    """A table or view of the catalog. `columns` and `partition_keys`: name, type, comment; `partitions`: values and
+    prefix; `location`: the prefix of a table without them. `view_sql` is in Athena's SQL; None for a table.
+    """
 
     database: str
     name: str
     columns: list[tuple[str, str, str]]
-    partition_keys: list[tuple[str, str, str]]
-    partitions: list[tuple[list[str], str]]
-    location: str
-    parameters: dict[str, str]
+    partition_keys: list[tuple[str, str, str]] = field(default_factory=list)
+    partitions: list[tuple[list[str], str]] = field(default_factory=list)
+    bucket: str = ""
+    location: str = ""
+    description: str = ""
+    is_text: bool = False
+    view_sql: str | None = None
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """A query of Athena's that has a name."""
+
+    name: str
+    description: str
+    sql: str
 
 
 class LakeFolder:
@@ -93,7 +111,7 @@ class LakeFolder:
     def tables(self) -> list[CatalogTable]:
         """The tables of the Glue catalog, by database and name."""
         return [
-            _catalog_table(database, table)
+            catalog_table(database, table)
             for database, tables in sorted(self.catalog().items())
             for table in sorted(tables, key=lambda table: str(table["Name"]))
         ]
@@ -101,6 +119,11 @@ class LakeFolder:
     def catalog(self) -> dict[str, list[dict[str, Any]]]:
         """Glue's tables as Glue describes them, with their partitions under "Partitions"; by database."""
         return dict(_read_json(self._index_file).get("databases", {}))
+
+    def saved_queries(self) -> list[SavedQuery]:
+        """Athena's saved queries, as the template has them in their order."""
+        found = _read_json(self._index_file).get("named_queries", [])
+        return [SavedQuery(one["Name"], one["Description"], one["QueryString"]) for one in found]
 
     def objects(self) -> Iterable[tuple[StoredObject, Path]]:
         """Every object and its file; LakeDamaged if one is gone."""
@@ -128,9 +151,13 @@ class LakeFolder:
             self._lock = None
 
     def save(
-        self, objects: Iterable[StoredObject], content: Callable[[StoredObject], bytes], catalog: dict[str, Any]
+        self,
+        objects: Iterable[StoredObject],
+        content: Callable[[StoredObject], bytes],
+        catalog: dict[str, Any],
+        named_queries: Sequence[dict[str, str]] = (),
     ) -> None:
-        """Makes the folder hold exactly these objects and this catalog; writes only what changed."""
+        """Makes the folder hold exactly these objects, this catalog and these queries; writes only what changed."""
         known = self._index()
         self._settle(known)
         index: dict[str, dict[str, Any]] = {}
@@ -150,7 +177,8 @@ class LakeFolder:
                 pending = f".aws/pending/{hashlib.sha256(stored.key.encode()).hexdigest()}"
                 _write(self.path / pending, content(stored))
                 index[stored.key] = {"file": entry["file"], "pending": pending, **described}
-        _write_json(self._index_file, {"format": 1, "objects": index, "databases": catalog})
+        document = {"format": 1, "objects": index, "databases": catalog, "named_queries": list(named_queries)}
+        _write_json(self._index_file, document)
         self._settle(index)
         kept = {entry["file"] for entry in index.values()}
         for entry in known.values():
@@ -231,28 +259,36 @@ def _segment(part: str) -> str:
     return quoted if len(quoted) <= 200 else f"{quoted[:120]}%{hashlib.sha256(part.encode()).hexdigest()[:32]}"
 
 
-def _catalog_table(database: str, table: dict[str, Any]) -> CatalogTable:
+def catalog_table(database: str, table: dict[str, Any]) -> CatalogTable:
+    """A table or view as Glue describes it, with its partitions, if they are told, under "Partitions"."""
+
     def described(columns: list[dict[str, str]]) -> list[tuple[str, str, str]]:
         return [(column["Name"], column.get("Type", "string"), column.get("Comment", "")) for column in columns]
 
     storage = table.get("StorageDescriptor", {})
+    bucket, location = _bucket_and_prefix(storage.get("Location", ""))
+    view = _PRESTO_VIEW.fullmatch(table.get("ViewOriginalText", ""))
     return CatalogTable(
         database=database,
         name=table["Name"],
         columns=described(storage.get("Columns", [])),
         partition_keys=described(table.get("PartitionKeys", [])),
         partitions=[
-            (list(partition["Values"]), _prefix(partition["StorageDescriptor"]["Location"]))
+            (list(partition["Values"]), _bucket_and_prefix(partition["StorageDescriptor"]["Location"])[1])
             for partition in table.get("Partitions", [])
         ],
-        location=_prefix(storage.get("Location", "")),
-        parameters=dict(table.get("Parameters", {})),
+        bucket=bucket,
+        location=location,
+        description=table.get("Description", ""),
+        is_text=storage.get("InputFormat") == _TEXT_INPUT,
+        view_sql=json.loads(base64.b64decode(view["json"]))["originalSql"] if view else None,
     )
 
 
-def _prefix(location: str) -> str:
-    """The key prefix of an s3:// location."""
-    return location.removeprefix("s3://").partition("/")[2]
+def _bucket_and_prefix(location: str) -> tuple[str, str]:
+    """Of an s3:// location; of none, two empty strings."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    return bucket, prefix
 
 
 def _read_json(path: Path) -> dict[str, Any]:
