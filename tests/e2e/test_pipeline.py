@@ -120,8 +120,8 @@ def test_what_is_published_is_in_the_folder(aws, home, lake_path):
     folder = LakeFolder(lake_path)
     assert folder.path_of("raw/march.csv").samefile(lake_path / "raw" / "march.csv")
     by_name = {table.name: table for table in folder.tables()}
-    assert by_name.keys() == TABLES.keys()
-    for table in by_name.values():
+    assert by_name.keys() > TABLES.keys()
+    for table in (by_name[name] for name in TABLES):
         prefixes = [prefix for values, prefix in table.partitions if values[0] == "home"]
         assert prefixes
         for prefix in prefixes:

@@ -10,8 +10,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from energy import parquet
-from energy.schema import DAILY, HOURLY, TABLES
+from energy import parquet, resolution
+from energy.schema import DAILY, HOURLY, READINGS, TABLES
 
 MIDNIGHT = dt.datetime(2024, 3, 1)
 HOURS = pl.DataFrame(
@@ -66,6 +66,25 @@ def test_timestamps_are_64_bit_micros_with_statistics_in_row_groups_of_one_size(
         f"FROM parquet_metadata('{tmp_path}/t.parquet') ORDER BY row_group_id"
     ).fetchall()
     assert groups == [(parquet.ROW_GROUP_ROWS, "INT64", "ZSTD", True), (1, "INT64", "ZSTD", True)]
+
+
+def test_a_query_of_one_day_reads_little_of_a_month(tmp_path):
+    minutes = pl.datetime_range(MIDNIGHT, dt.datetime(2024, 4, 1), "1m", closed="left", eager=True)
+    appliances = pl.DataFrame({"appliance": [f"appliance {number}" for number in range(20)]})
+    month = appliances.join(pl.DataFrame({"timestamp": minutes, "timestamp_utc": minutes}), how="cross")
+    noise = month.select(kwh=(pl.int_range(pl.len()) * 7919 % 1009) / 1000, estimated=pl.lit(False))
+    readings = resolution.resolve([("u", month.hstack(noise).sample(fraction=1, shuffle=True, seed=1))])
+    path = tmp_path / "readings.parquet"
+    path.write_bytes(parquet.table_bytes(readings, READINGS))
+    in_day = f"""
+        SELECT row_group_id FROM parquet_metadata('{path}') WHERE path_in_schema = 'timestamp'
+        AND stats_max_value::TIMESTAMP >= '2024-03-14' AND stats_min_value::TIMESTAMP < '2024-03-15'
+    """
+    whole, read = duckdb.sql(
+        f"SELECT SUM(total_compressed_size), SUM(total_compressed_size) FILTER (row_group_id IN ({in_day})) "
+        f"FROM parquet_metadata('{path}')"
+    ).fetchall()[0]
+    assert 0 < read < 0.1 * whole
 
 
 def test_how_a_frame_was_put_together_does_not_change_a_byte():

@@ -6,8 +6,9 @@ import polars as pl
 
 from energy.schema import HiveType, Table
 
-# Athena reads timestamps as INT64 micros; row groups of this size keep a reader's memory small.
-ROW_GROUP_ROWS = 262_144
+# Athena skips a row group whose statistics rule it out, and tables are sorted by time: of a month of 20 appliances that
+# are read every minute, one day's query reads 7 % (29 % in groups of 262,144 rows), and the file grows by 4 %.
+ROW_GROUP_ROWS = 32_768
 _ZSTD_LEVEL = 3
 
 POLARS_TYPES: dict[HiveType, pl.DataType] = {
