@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check fuzz bench clean
+.PHONY: help setup run test check fuzz bench bench-second clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -52,6 +52,9 @@ fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any
 
 bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
 	@python benchmarks/bench.py $(BENCH)
+
+bench-second: setup  ## how much sooner a second upload is added up that touches one month of twelve
+	@python benchmarks/second_upload.py $(BENCH)
 
 clean:  ## remove what was built (keeps your lake)
 	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache

@@ -363,6 +363,9 @@ def test_what_a_failure_says_cannot_steer_the_terminal() -> None:
     assert "[red]x" in lines[0]
 
 
+LARGEST = "SELECT appliance FROM processed_energy_data ORDER BY total_kwh DESC LIMIT 1"
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
     """A lake folder with one table of one file, saved as the local AWS saves it."""
@@ -371,17 +374,72 @@ def lake(tmp_path: Path) -> Path:
     pl.DataFrame({"appliance": ["=cmd()", "AC"], "total_kwh": [2.5, 40.0]}).write_parquet(buffer)
     content = buffer.getvalue()
     stored = StoredObject(key, "v1", "etag", "2026-01-01T00:00:00+00:00", {}, "01", len(content))
-    columns = [{"Name": "appliance", "Type": "string"}, {"Name": "total_kwh", "Type": "double"}]
+    columns = [
+        {"Name": "appliance", "Type": "string"},
+        {"Name": "total_kwh", "Type": "double", "Comment": "energy, kWh"},
+    ]
     location = f"s3://bucket/{key.rpartition('/')[0]}/"
     table = {
         "Name": "processed_energy_data",
+        "Description": "one appliance",
         "StorageDescriptor": {"Columns": columns, "Location": "s3://bucket/processed/appliances/"},
         "PartitionKeys": [{"Name": "site", "Type": "string"}],
         "Partitions": [{"Values": ["home"], "StorageDescriptor": {"Location": location}}],
     }
     folder = LakeFolder(tmp_path / "lake")
-    folder.save([stored], lambda _: content, {"energy_db": [table]})
+    saved = {"Name": "largest", "Description": "What uses most", "QueryString": LARGEST}
+    folder.save([stored], lambda _: content, {"energy_db": [table]}, [saved])
     return folder.path
+
+
+def test_saved_queries_are_listed_and_asked(lake: Path) -> None:
+    listed = energy("query", "--list", "--lake", lake)
+    as_json = energy("query", "--list", "--format", "json", "--lake", lake)
+    answer = energy("query", "--saved", "largest", "--format", "csv", "--lake", lake)
+
+    assert [line.split() for line in listed.stdout.splitlines() if "largest" in line] == [
+        ["largest", "What", "uses", "most"]
+    ]
+    assert json.loads(as_json.stdout) == [{"name": "largest", "description": "What uses most", "sql": LARGEST}]
+    assert answer.stdout == "appliance\nAC\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--saved", "smallest"], 1, "There is no saved query smallest. There are: largest."),
+        ([], 2, "Give one of: a query, --saved NAME, --list."),
+        (["SELECT 1", "--list"], 2, "Give one of: a query, --saved NAME, --list."),
+        (["SELECT 1", "--stack", "energy"], 2, "Give --lake or --stack, not both."),
+    ],
+)
+def test_what_is_asked_must_be_one_thing_in_one_place(lake: Path, arguments: list[str], code: int, said: str) -> None:
+    result = energy("query", *arguments, "--lake", lake)
+
+    assert (result.exit_code, result.stderr, result.stdout) == (code, f"{said}\n", "")
+
+
+def test_tables_are_listed_with_their_rows_and_explained(lake: Path) -> None:
+    listed, explained = energy("tables", "--lake", lake), energy("tables", "Processed_Energy_Data", "--lake", lake)
+    as_json = json.loads(energy("tables", "--json", "--lake", lake).stdout)
+    unknown = energy("tables", "readings", "--lake", lake)
+
+    assert [line.split() for line in listed.stdout.splitlines() if "processed" in line] == [
+        ["processed_energy_data", "2", "one", "appliance"]
+    ]
+    assert "processed_energy_data: 2 rows. One row is one appliance." in explained.stdout
+    assert "energy, kWh" in explained.stdout
+    assert [(table["name"], table["kind"], table["rows"]) for table in as_json] == [
+        ("processed_energy_data", "table", 2)
+    ]
+    assert as_json[0]["columns"][1:] == [
+        {"name": "total_kwh", "type": "double", "meaning": "energy, kWh", "partition_key": False},
+        {"name": "site", "type": "string", "meaning": "", "partition_key": True},
+    ]
+    assert (unknown.exit_code, unknown.stderr) == (
+        1,
+        "There is no table readings. There are: processed_energy_data.\n",
+    )
 
 
 def test_query_answers_in_every_format(lake: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from energy.schema import TABLES
 
@@ -30,6 +31,23 @@ def test_every_column_is_documented_with_its_type_and_meaning():
         assert table.row in section
         documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", section, re.MULTILINE)
         assert documented == [(c.name, c.type, c.comment) for c in (*table.columns, *table.partition_keys)]
+
+
+def test_views_and_uploads_are_documented_as_the_catalog_describes_them():
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    resources = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Glue::Table"]
+    described = {each["TableInput"]["Name"]: each["TableInput"] for each in resources}
+    tables = (ROOT / "docs" / "tables.md").read_text()
+    others = described.keys() - TABLES.keys()
+    assert len(others) == 6
+    for name in others:
+        section = tables.split(f"## {name}\n")[1].split("\n## ")[0]
+        assert described[name]["Description"] in section
+        documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", section, re.MULTILINE)
+        columns = described[name]["StorageDescriptor"]["Columns"]
+        assert documented == [(column["Name"], column["Type"], column["Comment"]) for column in columns]
+        assert f"`{name}`" in README
+    assert re.findall(r"^## (\w+)", tables, re.MULTILINE) == [*TABLES, *(name for name in described if name in others)]
 
 
 def test_the_readme_lists_every_table():

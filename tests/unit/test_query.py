@@ -1,6 +1,7 @@
 """Queries in Athena's SQL over a tiny lake made by hand."""
 
 import datetime as dt
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from cli import output
+from cli import lake_tables, output
 from cli.dialect import QueryFailed, to_duckdb
 from cli.lake_tables import Lake
 from cli.output import Answer
@@ -47,7 +48,7 @@ class Folder:
         return self.catalog
 
     def objects(self) -> Iterator[tuple[Stored, Path]]:
-        for path in self.root.rglob("*.parquet"):
+        for path in filter(Path.is_file, self.root.rglob("*")):
             yield Stored(path.relative_to(self.root).as_posix()), path
 
 
@@ -423,3 +424,102 @@ def test_a_wide_answer_is_one_block_a_row_in_a_terminal() -> None:
     assert lines[1] == "a_rather_long_column_0  0"
     assert lines[10] == "a_rather_long_column_0  1.500"
     assert len(lines) == 2 * (1 + 8)
+
+
+@pytest.fixture
+def uploads(folder: Folder) -> Folder:
+    """The folder with files below raw/ and a view of the readings."""
+    raw = folder.root / "raw" / "home"
+    raw.mkdir(parents=True)
+    (raw / "a.csv").write_bytes(b"\xef\xbb\xbftimestamp,kwh\r\n2024-01-31,1\r\n")
+    (raw / "b, of 'Mine'.csv.gz").write_bytes(gzip.compress(b"K\xfchler\n\nlast"))
+    lines = Table("raw_files", [("line", "string", "")], [], [], location="raw/", is_text=True)
+    sql = "SELECT appliance, SUM(kwh) AS kwh, day_of_week(MIN(timestamp)) AS weekday FROM raw_energy_data GROUP BY 1"
+    columns = [("appliance", "string", ""), ("kwh", "double", ""), ("weekday", "bigint", "")]
+    view = Table("by_appliance", columns, [], [], view_sql=sql)
+    return Folder(folder.root, [view, lines, *folder.catalog])
+
+
+def test_uploads_are_read_line_by_line_as_athena_reads_text(uploads: Folder) -> None:
+    with Lake(uploads) as lake:
+        answer = lake.answer('SELECT "$path", line FROM raw_files ORDER BY 1, 2')
+        alone = lake.answer("SELECT line FROM raw_files WHERE line LIKE '%,%'")
+
+    home = "s3://lake/raw/home/"
+    assert answer.columns == ["$path", "line"]
+    assert answer.rows == [
+        (home + "a.csv", "2024-01-31,1"),
+        (home + "a.csv", "timestamp,kwh"),
+        (home + "b, of 'Mine'.csv.gz", ""),
+        (home + "b, of 'Mine'.csv.gz", "K\N{REPLACEMENT CHARACTER}hler"),
+        (home + "b, of 'Mine'.csv.gz", "last"),
+    ]
+    assert sorted(alone.rows) == [("2024-01-31,1",), ("timestamp,kwh",)]
+
+
+def test_long_text_is_read_in_blocks(uploads: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_tables, "_BLOCK_CHARACTERS", 10)
+    rows = [f"row {number}" for number in range(100)]
+    (uploads.root / "raw" / "home" / "long.csv").write_text("\n".join(rows))
+
+    with Lake(uploads) as lake:
+        answer = lake.answer("SELECT line FROM raw_files WHERE \"$path\" LIKE '%long.csv'")
+
+    assert [line for (line,) in answer.rows] == rows
+
+
+def test_a_damaged_archive_is_named(uploads: Folder) -> None:
+    (uploads.root / "raw" / "home" / "cut.csv.gz").write_bytes(gzip.compress(b"x" * 1000)[:-9])
+
+    with Lake(uploads) as lake, pytest.raises(QueryFailed, match=r"raw/home/cut\.csv\.gz is damaged"):
+        lake.answer("SELECT COUNT(*) FROM raw_files")
+
+
+def test_no_query_but_one_of_uploads_reads_them(uploads: Folder) -> None:
+    (uploads.root / "raw" / "home" / "cut.csv.gz").write_bytes(b"no gzip")
+
+    with Lake(uploads) as lake:
+        assert lake.answer("SELECT COUNT(*) FROM raw_energy_data").rows == [(4,)]
+        assert lake.rows() == {("energy_db", "raw_energy_data"): 4, ("energy_db", "forecast_data"): 0}
+
+
+def test_a_view_is_read_in_athenas_words(uploads: Folder) -> None:
+    with Lake(uploads) as lake:
+        # 31 January 2024 was a Wednesday.
+        assert sorted(lake.answer("SELECT * FROM by_appliance").rows) == [("AC", 3.5, 3), ("Heater", 4.0, 3)]
+        assert lake.answer("SHOW TABLES").rows[0] == ("by_appliance",)
+        assert lake.answer("DESCRIBE by_appliance").rows[2] == ("weekday", "bigint", "", "")
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT DISTINCT \"$path\" FROM raw_energy_data WHERE month = '2024-02'", ["february"]),
+        ('SELECT DISTINCT r."$path" FROM raw_energy_data r JOIN by_appliance b ON b.appliance = r.appliance', None),
+        ('WITH x AS (SELECT "$path" AS file FROM raw_energy_data) SELECT DISTINCT file FROM x ORDER BY 1', None),
+        ('SELECT DISTINCT "$path" FROM energy_db.raw_energy_data ORDER BY raw_energy_data."$path"', None),
+    ],
+)
+def test_every_row_knows_its_file(uploads: Folder, sql: str, rows: list[str] | None) -> None:
+    files = {
+        "january": "s3://lake/readings/site=home/month=2024-01/pub=new/readings.parquet",
+        "february": "s3://lake/readings/site=home/month=2024-02/pub=new/readings.parquet",
+    }
+
+    with Lake(uploads) as lake:
+        found = [file for (file,) in lake.answer(sql).rows]
+
+    assert sorted(found) == [files[name] for name in rows or ["january", "february"]]
+
+
+def test_what_a_star_stands_for_has_no_path(uploads: Folder) -> None:
+    with Lake(uploads) as lake:
+        answer = lake.answer("SELECT * FROM raw_energy_data WHERE \"$path\" LIKE '%2024-02%'")
+
+    assert answer.columns == ["timestamp", "appliance", "kwh", "site", "month"]
+    assert len(answer.rows) == 2
+
+
+def test_a_view_has_no_files(uploads: Folder) -> None:
+    with Lake(uploads) as lake, pytest.raises(QueryFailed, match="path"):
+        lake.answer('SELECT "$path" FROM by_appliance')
