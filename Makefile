@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check fuzz bench bench-second clean
+.PHONY: help setup run test check fuzz kills bench bench-second clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -49,6 +49,10 @@ check: setup  ## format, lint, types, fast tests: about a minute
 FUZZ ?= 2000
 fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect
 	@python -m tests.fuzz --files $(FUZZ) --seed $(or $(SEED),1)
+
+KILLS ?= 200
+kills: setup  ## kill functions at work (KILLS=200 times, SEED=1) and compare what is published; exit 1 on any difference
+	@python -m tests.storm.kills --kills $(KILLS) --seed $(or $(SEED),1)
 
 bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
 	@python benchmarks/bench.py $(BENCH)

@@ -33,7 +33,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
 
     from local import moto_seams
     from local.deploy import Deployment, deploy
-    from local.lambda_runtime import Function, InvokeResult, LambdaRuntime
+    from local.lambda_runtime import Function, Invocation, InvokeResult, LambdaRuntime
 
 ROOT = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.05
@@ -251,6 +251,10 @@ class LocalAws:
     def invoke(self, function: str, event: dict[str, Any]) -> InvokeResult:
         """Runs one function; `function` is its logical id, its name or its folder (`validate`)."""
         return self._runtime.invoke(self._function(function), event)
+
+    def working(self) -> list[Invocation]:
+        """The invocations that functions work on at this moment."""
+        return self._runtime.working()
 
     def log(self, function: str) -> str:
         """Everything that a function has written since entry."""

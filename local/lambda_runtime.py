@@ -64,6 +64,15 @@ class InvokeResult:
     log: str
 
 
+@dataclass(frozen=True)
+class Invocation:
+    """An invocation that a process works on."""
+
+    function: str
+    request_id: str
+    pid: int
+
+
 @dataclass
 class LambdaRuntime:
     """Runs functions. Sandboxes stay warm; a function that is called while it works gets another one, up to
@@ -93,6 +102,12 @@ class LambdaRuntime:
                 return sandbox.invoke(event)
             finally:
                 self._give_back(function, sandbox)
+
+    def working(self) -> list[Invocation]:
+        """The invocations that functions work on at this moment."""
+        with self._lock:
+            found = [sandbox.invocation for sandbox in self._all]
+        return [invocation for invocation in found if invocation is not None]
 
     def log_file(self, function: Function) -> Path:
         """Everything that the function's processes wrote, newest last."""
@@ -193,6 +208,7 @@ class Sandbox:
         self._answers: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
         self._ready = threading.Event()
         self._init_error: bytes | None = None
+        self._request_id = ""
         self._server = _RuntimeApi(self)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._process = self._start(environment)
@@ -203,11 +219,20 @@ class Sandbox:
         """Whether another event can be given to it."""
         return self._process.poll() is None and self._init_error is None
 
+    @property
+    def invocation(self) -> Invocation | None:
+        """What the process works on; None while it starts or waits."""
+        request_id = self._request_id
+        return Invocation(self._function.name, request_id, self._process.pid) if request_id else None
+
     def invoke(self, event: Any) -> InvokeResult:
         """Hands the event to the process and waits for its answer, its death or its timeout."""
         request_id = str(uuid.uuid4())
         log_start = self._log_file.stat().st_size if self._log_file.exists() else 0
-        payload, is_error = self._run(request_id, json.dumps(event).encode())
+        try:
+            payload, is_error = self._run(request_id, json.dumps(event).encode())
+        finally:
+            self._request_id = ""
         answer = json.loads(payload) if payload else None
         error_type = str((answer or {}).get("errorType", "Unhandled")) if is_error else None
         return InvokeResult(answer, error_type, self._log_since(log_start))
@@ -218,6 +243,7 @@ class Sandbox:
             self.stop()
             return self._init_error, True
         timeout_seconds = self._function.timeout_seconds
+        self._request_id = request_id
         self._events.put((request_id, time.time() + timeout_seconds, event))
         give_up = time.monotonic() + timeout_seconds
         while True:

@@ -95,6 +95,8 @@ def _days(sheet: FactSheet) -> Chart:
     x = alt.X(
         "day:T",
         title=None,
+        # A date alone is midnight in UTC to Vega; ticks in the process's own zone would stand beside the days.
+        scale=alt.Scale(type="utc"),
         axis=alt.Axis(format="%-d %b", tickCount=5, labelOverlap="greedy", grid=False, labelFlush=True),
     )
     scale = alt.Scale(domain=[0, top or 1], nice=True)
