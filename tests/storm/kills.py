@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from energy import lake
@@ -69,8 +69,10 @@ class Killer:
             victim = self.chance.choice(working)
             time.sleep(self.chance.uniform(0, self.chance.choice((SOON_SECONDS, LATE_SECONDS))))
             if victim in self.aws.working():
-                os.kill(victim.pid, signal.SIGKILL)
-                self.killed[verbs[victim.function]] += 1
+                # What has ended by itself a moment ago is not killed.
+                with suppress(ProcessLookupError):
+                    os.kill(victim.pid, signal.SIGKILL)
+                    self.killed[verbs[victim.function]] += 1
 
 
 @dataclass(frozen=True)

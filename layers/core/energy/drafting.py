@@ -28,7 +28,8 @@ from energy.schema import (
 from energy.settings import settings
 from energy.summary import readings_summary
 
-# All readings of a site are in memory at once: 2.8 GB for ten million (measured), of the 3 GB of a function.
+# They may all lie in one month, whose readings are in memory at once; and the next step has all hours of a site in
+# memory. Measured with 8.8 million: 0.8 GB where they are the hours of a year, and 1.5 GB in that step; of 3 GB.
 MAX_READINGS = 9_000_000
 # What a message tells of one publication.
 MAX_CHANGES_TOLD = 20
