@@ -151,18 +151,18 @@ def test_a_key_is_taken_literally_and_decoded_only_if_there_is_none(upload, vali
         validate(event)
 
 
-def publish(output):
-    validated = ValidateOutput.model_validate(output)
+def publish(*outputs):
+    uploads = [ValidateOutput.model_validate(output).upload for output in outputs]
     rows = RowCounts(read=1, accepted=1, rejected=0, duplicates=0)
     manifest = Manifest(
-        site=validated.site,
+        site=uploads[0].site,
         pub="p",
         code_version="0",
         timezone="UTC",
-        uploads={validated.upload.key: ManifestUpload(upload=validated.upload, rows=rows, months=["2024-03"])},
+        uploads={upload.key: ManifestUpload(upload=upload, rows=rows, months=["2024-03"]) for upload in uploads},
         tables={},
     )
-    store.swap(lake.manifest_key(validated.site), manifest.to_json(), None)
+    store.swap(lake.manifest_key(uploads[0].site), manifest.to_json(), None)
 
 
 def test_a_published_version_and_an_older_one_are_not_read_again(lake_on_moto, upload, validate):
@@ -316,6 +316,18 @@ def test_the_encoded_key_of_a_deletion_is_that_of_the_upload_it_takes_back(lake_
     publish(validate(upload(GOOD, key="raw/ü x.csv")))
     assert validate(deletion("raw/%C3%BC+x.csv"))["key"] == "raw/ü x.csv"
     assert validate(deletion("raw/%C3%BC+y.csv"))["key"] == "raw/%C3%BC+y.csv"
+
+
+@pytest.mark.parametrize(
+    ("told", "gone"),
+    [("raw/a+b.csv", "raw/a+b.csv"), ("raw/a%2Bb.csv", "raw/a+b.csv"), ("raw/a+b.csv", "raw/a b.csv")],
+)
+def test_of_two_names_that_a_deletion_may_mean_it_takes_back_the_one_that_is_gone(
+    lake_on_moto, upload, validate, told, gone
+):
+    publish(*(validate(upload(GOOD, key=key)) for key in ("raw/a+b.csv", "raw/a b.csv")))
+    lake_on_moto.delete_object(Bucket=BUCKET, Key=gone)
+    assert validate(deletion(told))["key"] == gone
 
 
 def test_the_same_upload_told_of_again_later_waits_under_another_name(lake_on_moto, upload, validate):

@@ -76,12 +76,24 @@ def _current(found: EventObject) -> EventObject | None:
 
 
 def _published_key(key: str) -> str:
-    """The key as the site knows it. Sources disagree on whether events encode keys; an object that is gone cannot tell,
-    the manifest can.
+    """The key as the site knows it. Sources disagree on whether events encode keys; an object that is gone cannot tell.
+    The manifest can, and where it names both, S3, which still has the other.
     """
-    decoded = urllib.parse.unquote_plus(key)
-    manifest = _manifest(lake.site_of_key(decoded))
-    return decoded if manifest and decoded in manifest.uploads else key
+    named = []
+    for name in dict.fromkeys((key, urllib.parse.unquote_plus(key))):
+        manifest = _manifest(lake.site_of_key(name))
+        if manifest and name in manifest.uploads:
+            named.append(name)
+    gone = [name for name in named if not _is_there(name)] if len(named) > 1 else named
+    return (gone or [key])[0]
+
+
+def _is_there(key: str) -> bool:
+    try:
+        store.head(key)
+    except ObjectMissing:
+        return False
+    return True
 
 
 def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: Rules) -> Upload:
