@@ -10,9 +10,9 @@ from tests.storm import kills
 @pytest.mark.slow
 def test_what_is_published_after_kills_is_what_a_quiet_run_publishes() -> None:
     quiet = kills.play(0, random.Random(0))
-    killed = kills.play(6, random.Random(1))
+    killed = kills.play(kills.FUNCTIONS, random.Random(1))
 
-    assert killed.killed.total() == 6
+    assert 4 <= killed.killed.total() <= kills.FUNCTIONS
     assert killed.retried > 0
     assert len(quiet.tables) >= 2 * 9
     assert kills.different(quiet, killed) == []
