@@ -6,11 +6,12 @@ from local.lake_folder import CatalogTable, LakeDamaged, LakeFolder, LakeInUse
 
 if TYPE_CHECKING:
     from local.aws import Execution, LocalAws, StateChange
-    from local.lambda_runtime import InvokeResult
+    from local.lambda_runtime import Invocation, InvokeResult
 
 __all__ = [
     "CatalogTable",
     "Execution",
+    "Invocation",
     "InvokeResult",
     "LakeDamaged",
     "LakeFolder",
