@@ -88,9 +88,12 @@ class Lake:
     def rows(self) -> dict[tuple[str, str], int]:
         """Number of rows by database and table; those of views and of uploaded text are not counted."""
         counted = [name for name, table in self._tables.items() if table.view_sql is None and not table.is_text]
-        selects = [f"SELECT COUNT(*) FROM {_identifier(database)}.{_identifier(name)}" for database, name in counted]  # noqa: S608
-        answer = _fetched(self._connection, " UNION ALL ".join(f"({one})" for one in selects)) if selects else None
-        return dict(zip(counted, (row[0] for row in answer.rows), strict=True)) if answer else {}
+        selects = [
+            f"SELECT {place}, COUNT(*) FROM {_identifier(database)}.{_identifier(name)}"  # noqa: S608 - all parts are quoted
+            for place, (database, name) in enumerate(counted)
+        ]
+        answer = _fetched(self._connection, " UNION ALL ".join(selects)) if selects else Answer([], [])
+        return {counted[place]: rows for place, rows in answer.rows}
 
     @contextlib.contextmanager
     def _connect(self, query: Translated | None = None) -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -115,8 +118,7 @@ class Lake:
                 sources = _sources(table, objects)
                 if table.is_text:
                     wanted = query is not None and table_name in query.tables
-                    folder = Path(temporary) / str(len(files))
-                    sources = _lines(sources, folder) if wanted else []
+                    sources = _lines(sources, Path(tempfile.mkdtemp(dir=temporary))) if wanted else []
                 files += [source.path for source in sources]
                 paths = _select(table, sources, paths=True) if query and query.paths else None
                 _create_view(connection, table_name, _select(table, sources), paths)
@@ -216,10 +218,9 @@ def _sources(table: "CatalogTable", objects: _Objects) -> list[_Source]:
 
 
 def _lines(sources: list[_Source], folder: Path) -> list[_Source]:
-    """Text files as Parquet files of their lines, in a new `folder`. As Athena reads them: UTF-8, and gzip by name."""
+    """Text files as Parquet files of their lines, in `folder`. As Athena reads them: UTF-8, and gzip by name."""
     import polars as pl
 
-    folder.mkdir()
     found: list[_Source] = []
     for source in sources:
         open_text = gzip.open if source.key.endswith(".gz") else open
