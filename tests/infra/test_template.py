@@ -151,6 +151,7 @@ def test_views_are_kept_as_athena_keeps_them(resources):
     for described, presto in views(resources).values():
         assert described["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
         assert described["ViewExpandedText"] == "/* Presto View */"
+        assert described["PartitionKeys"] == []
         assert (presto["catalog"], presto["schema"]) == ("awsdatacatalog", "${DatabaseName}")
         columns = described["StorageDescriptor"]["Columns"]
         assert presto["columns"] == [
