@@ -136,6 +136,27 @@ def test_ten_lost_events_of_a_hundred_are_found_and_started_and_nothing_else_is(
     assert len(pipeline.events()) == 10
 
 
+def test_a_site_whose_run_died_after_its_commit_is_seen_to_again(put, pipeline):
+    versions = {key: put(key) for key in ("raw/a.csv", "raw/b.csv", "raw/cabin/a.csv")}
+    publish({key: versions[key] for key in ("raw/a.csv", "raw/b.csv")})
+    publish({"raw/cabin/a.csv": versions["raw/cabin/a.csv"]}, site="cabin")
+    assert reconcile().missed == 0
+    left = lake.pending_key("home", "run-change")
+    store.put_once(left, b"{}")
+    assert reconcile(hours=0.5).missed == 0
+
+    (start,) = reconcile().started.shown
+    assert (start.key, start.version) == ("raw/a.csv", versions["raw/a.csv"])
+    assert start.why == "it is published, and its site's catalog may lag behind"
+    event = pipeline.events()[start.execution]
+    read = ValidateInput.model_validate(event["detail"])
+    assert (event["detail-type"], read.object.version_id) == ("Object Created", versions["raw/a.csv"])
+    assert reconcile().started.count == 0
+
+    store.delete(left)
+    assert reconcile().missed == 0
+
+
 def test_the_execution_gets_an_event_as_eventbridge_would_have_sent_it(put, pipeline):
     version = put("raw/cabin/a b+c.csv", "abc")
     (start,) = reconcile().started.shown

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 DEFAULT_SITE = "home"
 RAW_PREFIX = "raw/"
 MANIFESTS_PREFIX = "manifests/"
+PENDING_PREFIX = "pending/"
 # Below these, whatever a run or a publication has written lies under a prefix of its own.
 WRITTEN_PREFIXES = ("processed/", "anomalies/", "forecast/", "reports/", "quarantine/")
 # Names of hidden, marker and unfinished files; the state machine's first state, "Anything to read?", has the same.
@@ -118,7 +119,7 @@ def upload_quality_key(site: str, upload: str, run: str) -> str:
 
 def pending_prefix(site: str) -> str:
     """Changes of a site that are ready to be published, and not yet known to be in its manifest."""
-    return f"pending/site={site}/"
+    return f"{PENDING_PREFIX}site={site}/"
 
 
 def pending_key(site: str, change: str) -> str:

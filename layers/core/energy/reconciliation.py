@@ -34,6 +34,7 @@ _NEVER_PUBLISHED = "it is not published"
 _REPLACED = "another version of it is published"
 _DELETED = "it was deleted, and is still published"
 _GONE = "it is gone, and still published"
+_UNSETTLED = "it is published, and its site's catalog may lag behind"
 
 
 class ReconcileInput(BaseModel):
@@ -128,9 +129,9 @@ class _Round:
 def reconcile(request: ReconcileInput, now: dt.datetime) -> Reconciled:
     """Starts an execution for every event that could not be delivered, then for whatever was missed all the same.
 
-    Missed is an upload whose current version is neither published nor refused, and a deletion whose upload is still
-    published. An execution is named after what it is for, so that nothing is started twice. What cannot be read, of a
-    site or in the queue, is reported, and the others go on.
+    Missed is an upload whose current version is neither published nor refused, a deletion whose upload is still
+    published, and what a run that died after its commit left to do. An execution is named after what it is for, so that
+    nothing is started twice. What cannot be read, of a site or in the queue, is reported, and the others go on.
     """
     done = _Round(request, now)
     _deliver(done)
@@ -198,6 +199,7 @@ def _missed(done: _Round) -> Iterator[_Missed]:
 
     Manifests are read before raw/ is listed: what a manifest holds was in raw/ then, unless it was deleted.
     """
+    unsettled = _unsettled(done)
     manifests, unreadable = _manifests(done)
     recipes = _Recipes(done)
     seen = set()
@@ -209,7 +211,10 @@ def _missed(done: _Round) -> Iterator[_Missed]:
         if site in unreadable or lake.is_passed_over(found.key):
             continue
         done.looked_at += not found.is_deletion
-        missed = _if_missed(found, _published(manifests.get(site), found.key), done.now, recipes)
+        published = _published(manifests.get(site), found.key)
+        missed = _if_missed(found, published, done.now, recipes)
+        if missed is None and site in unsettled and _is_version(found, published):
+            missed = _again(found, unsettled.pop(site), done.now)
         if missed is None:
             continue
         if done.young(found.last_modified):
@@ -239,6 +244,38 @@ def _manifests(done: _Round) -> tuple[dict[str, Manifest], set[str]]:
     return manifests, unreadable
 
 
+def _unsettled(done: _Round) -> dict[str, str]:
+    """Something that waits to be published, and has for long, by site. It is taken away once the catalog has followed
+    the manifest: a run that commits and then dies for good leaves it.
+    """
+    found: dict[str, str] = {}
+    for waiting in store.objects(lake.PENDING_PREFIX):
+        site = waiting.key.removeprefix(lake.PENDING_PREFIX + "site=").partition("/")[0]
+        if not done.young(waiting.last_modified):
+            found.setdefault(site, waiting.key)
+    return found
+
+
+def _is_version(found: store.Version, published: str | None) -> bool:
+    return not found.is_deletion and published == (found.version_id or found.etag)
+
+
+def _again(found: store.Version, waiting: str, now: dt.datetime) -> _Missed:
+    """A published upload told of again: its run has nothing to publish, and sees to the catalog of its site."""
+    return _Missed(
+        key=found.key,
+        version=found.version_id or found.etag,
+        why=_UNSETTLED,
+        execution=f"reconcile-{_digest(f'{settings().lake_bucket}/{waiting}')}",
+        event=_created(found, now),
+    )
+
+
+def _created(found: store.Version, now: dt.datetime) -> dict[str, Any]:
+    described = {"key": found.key, "size": found.size, "etag": found.etag}
+    return _event(CREATED, now, {"object": described | _version_id(found)})
+
+
 def _published(manifest: Manifest | None, key: str) -> str | None:
     """The version of an upload that the manifest consists of; null where it has none."""
     held = manifest.uploads.get(key) if manifest else None
@@ -257,13 +294,12 @@ def _if_missed(found: store.Version, published: str | None, now: dt.datetime, re
     run_id = lake.run_id(settings().lake_bucket, found.key, version, recipe)
     if _refused(lake.site_of_key(found.key), run_id):
         return None
-    described = {"key": found.key, "size": found.size, "etag": found.etag}
     return _Missed(
         key=found.key,
         version=version,
         why=_NEVER_PUBLISHED if published is None else _REPLACED,
         execution=f"reconcile-{_digest(f'{run_id} in place of {published}')}",
-        event=_event(CREATED, now, {"object": described | _version_id(found)}),
+        event=_created(found, now),
     )
 
 
