@@ -63,7 +63,7 @@ class Athena:
     def rows(self) -> dict[tuple[str, str], int]:
         """Number of rows by database and table; those of views and of uploaded text are not counted.
 
-        Athena takes them from the files' metadata: nothing is scanned.
+        One query for all of them; Athena takes them from the metadata of the files.
         """
         names = [table.name for table in self.tables() if table.view_sql is None and not table.is_text]
         counts = [f"SELECT '{name}' AS name, COUNT(*) AS found FROM {name}" for name in names]  # noqa: S608

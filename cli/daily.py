@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cli import sources
 from cli import stack as stacks
 from cli.output import fail
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from local import LocalAws
 
-DEFAULT_LAKE = Path(".lake")
 # Lambda's limit is 900 s; an answer that comes later never will.
 _ANSWER_SECONDS = 910
 
@@ -22,9 +22,8 @@ def check_lake(lake: Path | None, stack: str | None) -> Path:
     """The lake folder that is meant; ends the command if there is none, or a stack is named as well."""
     from local.lake_folder import LakeFolder
 
-    if lake is not None and stack is not None:
-        fail("Give --lake or --stack, not both.", code=2)
-    folder = lake or DEFAULT_LAKE
+    sources.check_one_place(lake, stack)
+    folder = lake or sources.DEFAULT_LAKE
     if stack is None and not LakeFolder(folder).exists():
         fail(f"There is no lake in {folder}. Name another one with --lake, or a deployed stack with --stack.", code=2)
     return folder

@@ -2,12 +2,11 @@
 
 import json
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import daily
+from cli import daily, sources
 from cli.output import Answer, print_table, safe, write_text
 
 if TYPE_CHECKING:
@@ -20,12 +19,8 @@ _THOUSAND = 1000
 
 
 def gc(
-    lake: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The lake folder; .lake if left out.", show_default=False)
-    ] = None,
-    stack: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A stack that is deployed on AWS instead.", show_default=False)
-    ] = None,
+    lake: sources.LakeOption = None,
+    stack: sources.StackOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False,
 ) -> None:

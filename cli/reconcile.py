@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import daily
+from cli import daily, sources
 from cli.output import fail, safe, write_text
 
 if TYPE_CHECKING:
@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 
 def reconcile(
-    lake: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The lake folder; .lake if left out.", show_default=False)
-    ] = None,
-    stack: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A stack that is deployed on AWS instead.", show_default=False)
-    ] = None,
+    lake: sources.LakeOption = None,
+    stack: sources.StackOption = None,
     timezone: Annotated[
         str | None,
         typer.Option(

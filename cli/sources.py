@@ -43,8 +43,7 @@ class Tables(Protocol):
 @contextlib.contextmanager
 def opened(lake: Path | None, stack: str | None) -> Iterator[Tables]:
     """The tables that are meant; ends the command if there are none, or if both a lake and a stack are named."""
-    if lake is not None and stack is not None:
-        fail("Give --lake or --stack, not both.", code=2)
+    check_one_place(lake, stack)
     if stack is not None:
         from cli.athena import Athena
 
@@ -54,6 +53,12 @@ def opened(lake: Path | None, stack: str | None) -> Iterator[Tables]:
 
     with Lake(open_folder(lake or DEFAULT_LAKE)) as tables:
         yield tables
+
+
+def check_one_place(lake: Path | None, stack: str | None) -> None:
+    """Ends the command where both are named."""
+    if lake is not None and stack is not None:
+        fail("Give --lake or --stack, not both.", code=2)
 
 
 def open_folder(path: Path) -> "LakeFolder":

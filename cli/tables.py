@@ -33,6 +33,7 @@ def tables(
                 fail(f"There is no table {table}. There are: {', '.join(found) or 'none yet'}.")
             shown = [found[table.lower()]] if table is not None else list(found.values())
             counted = {name: rows for (_, name), rows in opened.rows().items()}
+            told = opened.told()
     except QueryFailed as failure:
         fail(str(failure))
     if as_json:
@@ -43,6 +44,8 @@ def tables(
     else:
         rows = [(one.name, counted.get(one.name, _kind(one)), one.description) for one in shown]
         output.print_table(Answer(["table", "rows", "one row is"], rows), Console())
+    if told:
+        typer.echo(told, err=True)
 
 
 def _explain(table: "CatalogTable", rows: int | None, console: "Console") -> None:
