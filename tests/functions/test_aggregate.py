@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from energy import __version__, drafting, lake, parquet, store
-from energy.contracts import RowCounts, Upload
+from energy import __version__, drafting, lake, parquet, recipes, store
+from energy.contracts import Publication, RowCounts, Upload
 from energy.documents import ReadingsSummary
 from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.manifest import Manifest
@@ -267,3 +267,61 @@ def test_a_site_of_more_readings_than_memory_holds_is_refused_before_it_is_read(
     third = validated(APRIL, key="raw/c.csv")
     with pytest.raises(SiteTooLarge, match=r"site 'home' would have up to 6 readings; .* at most 4\."):
         aggregate(third)
+
+
+def configure(s3, text):
+    s3.put_object(Bucket="lake", Key="config/home.yaml", Body=text.encode())
+
+
+def config_of(publication):
+    return recipes.publication_config(Publication.model_validate(publication)).config
+
+
+def test_a_publication_keeps_the_configuration_that_it_was_begun_with(lake_on_moto, validated, aggregate):
+    configure(lake_on_moto, "limits: {appliances: 20}")
+    publication = aggregate(validated(MARCH))
+    configure(lake_on_moto, "limits: {appliances: 30}")
+    assert config_of(publication).limits.appliances == 20
+    later = aggregate(validated(MARCH))
+    assert later["pub"] != publication["pub"]
+    assert config_of(later).limits.appliances == 30
+
+
+def test_the_same_version_is_published_anew_where_the_configuration_changed_and_only_then(
+    lake_on_moto, validated, aggregate
+):
+    output = validated(MARCH)
+    before = commit(aggregate(output))
+    assert aggregate(output)["already_published"] is True
+    configure(lake_on_moto, "limits: {appliances: 20}")
+    publication = aggregate(output)
+    assert publication["changes"] == ["the same uploads, by the configuration of now"]
+    after = commit(publication)
+    assert after.tables[READINGS.name] == before.tables[READINGS.name], "no month is written again"
+    assert published_readings(after) == published_readings(before)
+    assert aggregate(output)["already_published"] is True
+
+
+def test_an_upload_that_is_read_anew_by_the_rules_of_now_replaces_what_was_read(
+    lake_on_moto, load_handler, aggregate, context
+):
+    text = HEADER + "03/04/2024 10:00,oven,1\n"
+    answer = lake_on_moto.put_object(Bucket="lake", Key="raw/a.csv", Body=text.encode())
+    found = {
+        "key": "raw/a.csv",
+        "size": len(text),
+        "etag": answer["ETag"].strip('"'),
+        "version-id": answer["VersionId"],
+    }
+    event = {"bucket": {"name": "lake"}, "object": found | {"sequencer": "0A"}}
+    validate = load_handler("validate")
+    configure(lake_on_moto, "readings: {date_order: month_first}")
+    first = validate(event, context)
+    assert [str(row[0]) for row in published_readings(commit(aggregate(first)))] == ["2024-03-04 10:00:00"]
+    assert validate(event, context)["already_published"] is True
+
+    configure(lake_on_moto, "readings: {date_order: day_first}")
+    second = validate(event, context)
+    assert [str(row[0]) for row in published_readings(commit(aggregate(second)))] == ["2024-04-03 10:00:00"]
+    assert validate(event, context)["already_published"] is True
+    assert aggregate(first)["already_published"] is True, "a late run of the old rules does not bring them back"

@@ -9,7 +9,7 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.models import stepfunctions_backends
 
-from energy import lake, quarantine, reconciliation, store
+from energy import lake, quarantine, recipes, reconciliation, store
 from energy.contracts import RowCounts, Upload, ValidateInput
 from energy.manifest import Manifest, ManifestUpload
 from energy.recipes import recipe_of, site_rules
@@ -96,7 +96,10 @@ def publish(versions, site="home"):
     uploads = {
         key: ManifestUpload(upload=upload(key, version), rows=ROWS, months=[]) for key, version in versions.items()
     }
-    manifest = Manifest(site=site, pub="p", code_version="0", timezone="UTC", uploads=uploads, tables={})
+    made_by = recipes.publication_recipe("UTC", recipes.ConfigSnapshot())
+    manifest = Manifest(
+        site=site, pub="p", code_version="0", timezone="UTC", made_by=made_by, uploads=uploads, tables={}
+    )
     found = store.read_with_etag(lake.manifest_key(site))
     store.swap(lake.manifest_key(site), manifest.to_json(), found[1] if found else None)
 
@@ -400,3 +403,25 @@ def test_the_function_answers_to_a_schedule_and_counts_what_was_missed(put, pipe
     assert answer["started"]["count"] == 1
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert [line["MissedUploads"] for line in metrics] == [[0.0], [1.0]]
+
+
+def test_a_site_whose_configuration_changed_is_published_anew_by_one_run(put, pipeline):
+    versions = {f"raw/{number}.csv": put(f"raw/{number}.csv") for number in range(3)}
+    publish(versions)
+    assert reconcile().missed == 0
+    put("config/home.yaml", "limits: {appliances: 20}")
+    found = reconcile()
+    assert [start.key for start in found.started.shown] == ["raw/0.csv"]
+    assert "configuration" in found.started.shown[0].why
+    again = reconcile()
+    assert (again.started.count, again.started_before.count) == (0, 1)
+    put("config/home.yaml", "limits: {appliances: 30}")
+    assert reconcile().started.count == 1, "another change, another run"
+
+
+def test_a_site_whose_configuration_cannot_be_used_is_told_of_and_left(put, pipeline):
+    publish({"raw/a.csv": put("raw/a.csv")})
+    put("config/home.yaml", "colour: red")
+    found = reconcile()
+    assert (found.missed, found.need_a_person) == (0, 1)
+    assert "colour is no setting" in found.problems.shown[0]

@@ -7,7 +7,7 @@ import json
 import polars as pl
 import pytest
 
-from energy import __version__, lake, parquet, settings, store
+from energy import __version__, lake, parquet, recipes, settings, store
 from energy.contracts import Deletion, RowCounts, ValidateOutput
 from energy.documents import UploadQuality
 from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
@@ -159,6 +159,7 @@ def publish(*outputs):
         pub="p",
         code_version="0",
         timezone="UTC",
+        made_by=recipes.publication_recipe("UTC", recipes.ConfigSnapshot()),
         uploads={upload.key: ManifestUpload(upload=upload, rows=rows, months=["2024-03"]) for upload in uploads},
         tables={},
     )

@@ -34,7 +34,7 @@ WRITES = {
 }
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
-    "AggregateFunction": {"manifests/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
+    "AggregateFunction": {"manifests/*", "config/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
     "DetectAnomaliesFunction": {"processed/hourly/*", "processed/documents/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},

@@ -1,9 +1,10 @@
 """What a site's configuration may say, and what is said of one that cannot be used."""
 
 import pytest
+from pydantic import ValidationError
 
 from energy.errors import SiteConfigInvalid
-from energy.site_config import Rules, SiteConfig, parse, read, rules
+from energy.site_config import Rules, Section, SiteConfig, TableFile, named_files, parse, read, rules
 
 
 def refusal(text):
@@ -99,3 +100,25 @@ def test_a_file_has_to_be_small_and_utf_8():
 
 def test_a_key_without_a_value_is_as_good_as_none():
     assert parse("timezone:\nreadings:\nlimits: {columns: }") == SiteConfig()
+
+
+def test_the_files_that_settings_name_are_found_wherever_they_stand():
+    class Weather(TableFile):
+        column: str = "t"
+
+    class Nested(Section):
+        one: Weather
+        many: tuple[TableFile, ...] = ()
+        by_name: dict[str, TableFile]
+
+    nested = Nested.model_validate(
+        {"one": {"file": "b.csv"}, "many": [{"file": "a.csv"}, {"file": "b.csv"}], "by_name": {"x": {"file": "c.csv"}}}
+    )
+    assert sorted(set(named_files(nested))) == ["a.csv", "b.csv", "c.csv"]
+    assert SiteConfig().named_files() == []
+
+
+@pytest.mark.parametrize("name", ["../raw/a.csv", "a/b.csv", ".csv", "a.txt", "/a.csv", "a b.csv", ""])
+def test_a_named_file_lies_beside_the_configuration(name):
+    with pytest.raises(ValidationError):
+        TableFile(file=name)

@@ -167,7 +167,8 @@ class Publication(Contract):
     manifest that it builds upon; null where the site is new. `draft_key` holds the manifest that the commit will write,
     as far as aggregation knows it. Without any reading left there are no tables, and their keys are empty. `changes`
     says in words what it publishes. `issued_at` is when the newest of its uploads came (UTC), and `history_prefix`
-    where the forecasts are kept that were issued in the same month; null if there are none.
+    where the forecasts are kept that were issued in the same month; null if there are none. `config_key` holds the
+    site's configuration as it was when the publication was begun (`recipes.publication_config`).
     """
 
     site: str
@@ -184,6 +185,7 @@ class Publication(Contract):
     changes: list[str] = []
     issued_at: dt.datetime | None = None
     history_prefix: str | None = None
+    config_key: str = ""
 
 
 class DetectInput(Contract):

@@ -8,7 +8,7 @@ from functools import partial
 import polars as pl
 
 import energy
-from energy import aggregation, lake, parquet, resolution, site_months, store
+from energy import aggregation, lake, parquet, recipes, resolution, site_months, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import SiteTooLarge, TimezoneChanged
@@ -34,6 +34,7 @@ MAX_READINGS = 9_000_000
 # What a message tells of one publication.
 MAX_CHANGES_TOLD = 20
 MAX_KEY_TOLD = 200
+_MADE_ANEW = "the same uploads, by the configuration of now"
 
 
 def aggregate(request: AggregateInput) -> Publication:
@@ -41,26 +42,30 @@ def aggregate(request: AggregateInput) -> Publication:
 
     Takes along every change of the site that waits to be published, so that many uploads at once need few publications.
     Where another run has taken this change along, nothing is left to do; where the last upload was deleted, there are
-    no tables. TimezoneChanged, SiteTooLarge.
+    no tables. TimezoneChanged, SiteTooLarge, SiteConfigInvalid.
     """
     validated = request.validated
     base, base_etag = _base(validated.site)
-    if base and base.supersedes(validated.change):
-        return Publication(site=validated.site, already_published=True)
+    snapshot = recipes.config_snapshot(validated.site)
     timezone = _timezone(base, validated)
-    settled = resolution.with_changes(base, _waiting(validated, timezone))
+    made_by, read_by = recipes.publication_recipe(timezone, snapshot), recipes.reading_recipe(snapshot)
+    if base and base.holds(validated.change, made_by):
+        return Publication(site=validated.site, already_published=True)
+    settled = resolution.with_changes(base, _waiting(validated, timezone), read_by)
     publication = Publication(
         site=validated.site,
         pub=lake.publication_id(
             [change.change.change_id for change in (validated, *settled.taken)],
             base_etag,
-            lake.recipe(energy.__version__, timezone),
+            made_by,
         ),
         run_id=validated.run_id,
         base_etag=base_etag,
         timezone=timezone,
-        changes=_in_words(settled.taken),
+        changes=_in_words(settled.taken) or [_MADE_ANEW],
     )
+    config = snapshot.model_dump_json(indent=1).encode()
+    publication = publication.model_copy(update={"config_key": _write_document("config", config, publication)})
     tables = {FORECAST_HISTORY.name: _partitions(base, FORECAST_HISTORY)}
     if settled.uploads:
         publication, made = _with_tables(publication, base, settled)
@@ -70,6 +75,8 @@ def aggregate(request: AggregateInput) -> Publication:
         pub=publication.pub,
         code_version=energy.__version__,
         timezone=timezone,
+        made_by=made_by,
+        read_by=read_by,
         uploads=settled.uploads,
         deleted=settled.deleted,
         tables=tables,

@@ -13,7 +13,7 @@ from energy.contracts import Deletion, EventObject, Upload, ValidateInput, Valid
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
-from energy.recipes import recipe_of, site_rules
+from energy.recipes import config_snapshot, publication_recipe, recipe_of, site_rules
 from energy.site_config import Rules
 
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
@@ -24,7 +24,8 @@ DELETE_MARKER_CREATED = "Delete Marker Created"
 
 
 def validate(request: ValidateInput) -> ValidateOutput:
-    """Good rows to the lake, bad rows to quarantine. Does nothing where this version, or a newer one, is published.
+    """Good rows to the lake, bad rows to quarantine. Does nothing where this version, or a newer one, is published
+    by the configuration of now.
 
     InputRejected, with the reasons in quarantine, if the file is not usable; ObjectMissing if that version is gone;
     SiteConfigInvalid if the site's configuration cannot be used.
@@ -34,7 +35,7 @@ def validate(request: ValidateInput) -> ValidateOutput:
     key, metadata = _head(request.object)
     rules = site_rules(lake.site_of_key(key))
     upload = _upload(request, key, metadata, rules)
-    if _is_published(upload):
+    if _is_published_as(upload, rules):
         return _output(upload, already_published=True)
     with tempfile.TemporaryDirectory() as folder:
         return _wait(_validated(upload, rules, Path(folder)))
@@ -126,9 +127,17 @@ def _head(found: EventObject) -> tuple[str, dict[str, Any]]:
         return decoded, store.head(decoded, found.version_id)
 
 
-def _is_published(change: Upload | Deletion) -> bool:
-    manifest = _manifest(change.site)
-    return manifest is not None and manifest.supersedes(change)
+def _is_published(deletion: Deletion) -> bool:
+    manifest = _manifest(deletion.site)
+    return manifest is not None and manifest.supersedes(deletion)
+
+
+def _is_published_as(upload: Upload, rules: Rules) -> bool:
+    """Whether it is published, by the configuration and the code of now."""
+    manifest = _manifest(upload.site)
+    if manifest is None or not manifest.supersedes(upload):
+        return False
+    return manifest.holds(upload, publication_recipe(rules.timezone, config_snapshot(upload.site)))
 
 
 def _manifest(site: str) -> Manifest | None:

@@ -132,6 +132,11 @@ def site_config_key(site: str) -> str:
     return f"config/{site}.yaml"
 
 
+def site_config_file_key(name: str) -> str:
+    """A file that a site's configuration names, beside it."""
+    return f"config/{name}"
+
+
 def readings_prefix(site: str, month: str, pub: str) -> str:
     """One month of the site's readings, all uploads resolved (raw_energy_data)."""
     return f"processed/readings/site={site}/month={month}/pub={pub}/"

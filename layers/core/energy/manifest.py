@@ -41,7 +41,8 @@ class Manifest(BaseModel):
     """What is published for one site. `uploads` by key under raw/, `tables` by table name, both sorted.
 
     `deleted` remembers keys that are gone, so that a late event of an old version does not bring them back; a key is in
-    `uploads` or in `deleted`. `timezone` is the zone of every `timestamp` of the site.
+    `uploads` or in `deleted`. `timezone` is the zone of every `timestamp` of the site. `made_by` names the recipe of
+    the publication, and `read_by` that by which uploads were judged when it was made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,8 @@ class Manifest(BaseModel):
     pub: str
     code_version: str
     timezone: str
+    made_by: str = ""
+    read_by: str = ""
     uploads: dict[str, ManifestUpload]
     deleted: dict[str, Deletion] = {}
     tables: dict[str, list[Partition]]
@@ -60,7 +63,15 @@ class Manifest(BaseModel):
         """Whether the manifest holds this change already, or a newer one of the same key."""
         held = self.uploads.get(change.key)
         known = held.upload if held else self.deleted.get(change.key)
-        return known is not None and outdates(known, change)
+        return known is not None and outdates(known, change, self.read_by)
+
+    def holds(self, change: Upload | Deletion, made_by: str) -> bool:
+        """Whether nothing would come of publishing this change by this recipe: it is superseded, and is not the very
+        version that is published by another recipe.
+        """
+        held = self.uploads.get(change.key)
+        anew = held is not None and held.upload.version == change.version and self.made_by != made_by
+        return self.supersedes(change) and not anew
 
     def to_json(self) -> bytes:
         """The bytes that are stored; equal manifests give equal bytes."""
@@ -77,15 +88,23 @@ class Manifest(BaseModel):
         return ordered.model_dump_json(indent=1).encode()
 
 
-def outdates(known: Upload | Deletion, change: Upload | Deletion) -> bool:
+def outdates(known: Upload | Deletion, change: Upload | Deletion, read_by: str = "") -> bool:
     """Whether `change` says nothing new beside `known`, of the same key.
 
     The same version may be told of again later: restored after it had been deleted. Then its newer sequencer counts, or
-    the deletion would, when its event comes late.
+    the deletion would, when its event comes late. And it may have been read anew by the recipe that holds now,
+    `read_by`.
     """
     if type(known) is type(change) and known.version == change.version:
-        return not (known.sequencer and change.sequencer and lake.is_newer(change.sequencer, than=known.sequencer))
+        told_later = known.sequencer and change.sequencer and lake.is_newer(change.sequencer, than=known.sequencer)
+        return not (told_later or _is_read_anew(known, change, read_by))
     return is_newer(known, than=change)
+
+
+def _is_read_anew(known: Upload | Deletion, change: Upload | Deletion, read_by: str) -> bool:
+    if isinstance(known, Deletion) or isinstance(change, Deletion):
+        return False
+    return known.recipe != change.recipe == read_by
 
 
 def is_newer(change: Upload | Deletion, than: Upload | Deletion) -> bool:

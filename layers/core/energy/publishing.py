@@ -61,7 +61,7 @@ def _commit(manifest: Manifest, request: RefreshInput) -> None:
         store.swap(key, manifest.to_json(), request.publication.base_etag)
     except store.SwapLost as lost:
         current, _ = _current(manifest.site)
-        if not current.supersedes(request.validated.change):
+        if not current.holds(request.validated.change, manifest.made_by):
             raise ManifestConflict(manifest.site, request.publication.base_etag) from lost
 
 

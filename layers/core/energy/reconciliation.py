@@ -19,7 +19,7 @@ from energy.contracts import ValidateInput
 from energy.errors import SiteConfigInvalid
 from energy.listed import Listed, listed
 from energy.manifest import Manifest
-from energy.recipes import recipe_of, site_rules
+from energy.recipes import ConfigSnapshot, config_snapshot, publication_recipe, reading_recipe
 from energy.settings import settings
 
 CREATED, DELETED = "Object Created", "Object Deleted"
@@ -34,6 +34,7 @@ _NEVER_PUBLISHED = "it is not published"
 _REPLACED = "another version of it is published"
 _DELETED = "it was deleted, and is still published"
 _GONE = "it is gone, and still published"
+_CHANGED = "its site's configuration, or the code, has changed since it was published"
 _UNSETTLED = "it is published, and its site's catalog may lag behind"
 
 
@@ -213,8 +214,9 @@ def _missed(done: _Round) -> Iterator[_Missed]:
         done.looked_at += not found.is_deletion
         published = _published(manifests.get(site), found.key)
         missed = _if_missed(found, published, done.now, recipes)
-        if missed is None and site in unsettled and _is_version(found, published):
-            missed = _again(found, unsettled.pop(site), done.now)
+        if missed is None and _is_version(found, published):
+            unfinished = _unfinished(manifests[site], unsettled, recipes)
+            missed = _again(found, *unfinished, done.now) if unfinished else None
         if missed is None:
             continue
         if done.young(found.last_modified):
@@ -260,13 +262,26 @@ def _is_version(found: store.Version, published: str | None) -> bool:
     return not found.is_deletion and published == (found.version_id or found.etag)
 
 
-def _again(found: store.Version, waiting: str, now: dt.datetime) -> _Missed:
-    """A published upload told of again: its run has nothing to publish, and sees to the catalog of its site."""
+def _unfinished(manifest: Manifest, unsettled: dict[str, str], recipes: "_Recipes") -> tuple[str, str] | None:
+    """Why a site needs one more run, once, and what names the reason: its catalog may lag behind, or it is published by
+    another configuration or other code.
+    """
+    if waiting := unsettled.pop(manifest.site, None):
+        return _UNSETTLED, waiting
+    if made_by := recipes.changed(manifest):
+        return _CHANGED, f"{manifest.pub} by {made_by}"
+    return None
+
+
+def _again(found: store.Version, why: str, named_by: str, now: dt.datetime) -> _Missed:
+    """A published upload told of again: its run publishes what is there anew where that makes a difference, and sees to
+    the catalog of its site.
+    """
     return _Missed(
         key=found.key,
         version=found.version_id or found.etag,
-        why=_UNSETTLED,
-        execution=f"reconcile-{_digest(f'{settings().lake_bucket}/{waiting}')}",
+        why=why,
+        execution=f"reconcile-{_digest(f'{settings().lake_bucket}/{named_by}')}",
         event=_created(found, now),
     )
 
@@ -329,17 +344,33 @@ def _refused(site: str, run_id: str) -> bool:
 
 
 class _Recipes:
-    """How each site's uploads are judged now; a site whose configuration cannot be used has no recipe."""
+    """How each site's uploads are judged, and published, now; there is none where a configuration cannot be used."""
 
     def __init__(self, done: _Round) -> None:
         self._done = done
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, ConfigSnapshot | None] = {}
+        self._compared: set[str] = set()
 
     def of_site(self, site: str) -> str | None:
-        """The name of the recipe; null, and reported once, where there is none."""
+        """The name of the recipe by which uploads are judged; null, and reported once, where there is none."""
+        snapshot = self._snapshot(site)
+        return None if snapshot is None else reading_recipe(snapshot)
+
+    def changed(self, manifest: Manifest) -> str | None:
+        """The name of the recipe by which a site is to be published, where the manifest is by another; told once."""
+        if manifest.site in self._compared:
+            return None
+        self._compared.add(manifest.site)
+        snapshot = self._snapshot(manifest.site)
+        if snapshot is None:
+            return None
+        made_by = publication_recipe(manifest.timezone, snapshot)
+        return None if manifest.made_by == made_by else made_by
+
+    def _snapshot(self, site: str) -> ConfigSnapshot | None:
         if site not in self._known:
             try:
-                self._known[site] = recipe_of(site_rules(site))
+                self._known[site] = config_snapshot(site)
             except SiteConfigInvalid as error:
                 self._known[site] = None
                 self._done.problems.append(f"{error}; uploads of the site were left out")

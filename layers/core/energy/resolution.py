@@ -29,15 +29,18 @@ class Settled:
     taken: list[ValidateOutput]
 
 
-def with_changes(base: Manifest | None, changes: Iterable[ValidateOutput]) -> Settled:
-    """The site with these changes, of each key the newest; the order in which they are given does not show."""
+def with_changes(base: Manifest | None, changes: Iterable[ValidateOutput], read_by: str = "") -> Settled:
+    """The site with these changes, of each key the newest; the order in which they are given does not show.
+
+    Of one version that was read by several recipes, what `read_by` made of it counts.
+    """
     uploads = dict(base.uploads) if base else {}
     deleted = dict(base.deleted) if base else {}
     taken: dict[str, ValidateOutput] = {}
     for change in sorted(changes, key=lambda change: change.change.change_id):
         key = change.key
         known = uploads[key].upload if key in uploads else deleted.get(key)
-        if known is not None and outdates(known, change.change):
+        if known is not None and outdates(known, change.change, read_by):
             continue
         uploads.pop(key, None)
         deleted.pop(key, None)

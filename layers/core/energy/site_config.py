@@ -3,6 +3,7 @@
 import collections
 import difflib
 import functools
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -19,6 +20,7 @@ from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
 
 MAX_BYTES = 64 << 10
+MAX_FILE_BYTES = 4 << 20
 
 # The deepest setting lies four deep: readings, columns, timestamp, its names.
 _MAX_DEPTH = 8
@@ -69,6 +71,12 @@ class Section(BaseModel):
         if isinstance(value, bool):
             raise ValueError("YAML reads on, off, yes and no so; put it in quotes if it is a name")
         return value
+
+
+class TableFile(Section):
+    """A CSV beside the configuration, by its name below `config/`; UTF-8, at most 4 MiB."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.csv$", strip_whitespace=True)]
 
 
 class Columns(Section):
@@ -132,10 +140,29 @@ class SiteConfig(Section):
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
 
+    def named_files(self) -> list[str]:
+        """The names of the files that the settings point to, sorted."""
+        return sorted(set(named_files(self)))
+
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         return name if name is None else known_timezone(name)
+
+
+def named_files(part: Any) -> Iterator[str]:
+    """The name of every file that a section, or what it holds, points to."""
+    if isinstance(part, TableFile):
+        yield part.file
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from named_files(getattr(part, name))
+    elif isinstance(part, dict):
+        for value in part.values():
+            yield from named_files(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from named_files(value)
 
 
 class Rules(BaseModel):
