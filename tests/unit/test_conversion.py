@@ -184,6 +184,7 @@ def meters(draw):
     return settled(rows)
 
 
+@pytest.mark.slow
 @profile
 @given(meters(), st.lists(st.integers(0, 20_000), max_size=3))
 def test_cuts_change_nothing(frame, cuts):

@@ -15,6 +15,7 @@ def originals():
     return seeds()
 
 
+@pytest.mark.slow
 def test_no_mutated_file_is_more_than_a_refusal(originals):
     outcomes = [(number, *outcome_of(*mutated(originals, 0, number), seconds=20)) for number in range(FILES)]
     assert [found for found in outcomes if found[1].startswith("DEFECT")] == []

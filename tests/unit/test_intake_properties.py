@@ -108,6 +108,7 @@ def settled(rows):
     return sorted(accepted), rejected, duplicates
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=250)
 @given(any_rows, st.randoms())
 def test_every_row_is_accepted_rejected_or_a_duplicate_and_energy_is_conserved(drawn, random):
@@ -121,6 +122,7 @@ def test_every_row_is_accepted_rejected_or_a_duplicate_and_energy_is_conserved(d
     assert math.isclose(invariants.total_kwh(result), math.fsum(accepted), abs_tol=1e-9)
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=100)
 @given(any_rows)
 def test_rejected_rows_are_told_by_the_line_that_they_start_in(drawn):
@@ -155,6 +157,7 @@ def dialects(draw):
     return delimiter, decimal_comma, quoting, newline, draw(st.sampled_from(ENCODINGS)), draw(st.booleans())
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=250)
 @given(usable_rows, dialects(), st.randoms())
 def test_order_dialect_newlines_encoding_and_packing_publish_the_same_bytes(drawn, dialect, random):
@@ -179,6 +182,7 @@ def test_the_order_and_case_of_columns_do_not_matter(order, header):
     assert found == expected
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=100)
 @given(usable_rows, st.sampled_from(["UTC", "Europe/Berlin"]))
 def test_what_was_published_and_is_uploaded_again_is_published_as_it_was(drawn, timezone):
@@ -254,6 +258,7 @@ def with_offset(instant, offset):
     return f"{local:%Y-%m-%dT%H:%M:%S}{offset}"
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=100)
 @given(
     st.lists(
@@ -308,6 +313,7 @@ def everything(content, timezone):
     return months, rejected, told
 
 
+@pytest.mark.slow
 @settings(profile, max_examples=150)
 @given(
     any_rows,
@@ -352,6 +358,7 @@ def green_button(readings, separator):
     return text.encode()
 
 
+@pytest.mark.slow
 def test_a_feed_in_one_long_line_is_the_feed_that_it_is_in_many():
     """Utilities write their XML without a single line end, and years of it."""
     lines, one_line = green_button(9_000, "\n"), green_button(9_000, "")

@@ -443,6 +443,7 @@ CELLS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=12), st.booleans())
 def test_no_row_is_ever_lost(tmp_path_factory, rows, padded):

@@ -93,6 +93,7 @@ def test_how_a_frame_was_put_together_does_not_change_a_byte():
     assert parquet.to_bytes(pieces) == parquet.to_bytes(whole)
 
 
+@pytest.mark.slow
 def test_the_number_of_cores_does_not_change_a_byte():
     code = """
 import datetime as dt, hashlib, random

@@ -185,6 +185,7 @@ def test_every_forecast_day_and_bound_is_in_the_table():
     assert rows[-1] == ["Sun 5 Apr 2026", "17.0", "14.0", "20.0"]
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes_even_in_another_process():
     again = report_of(
         home.home(), home.anomalies(home.anomaly()), home.forecast(), warnings=["70 rows had a negative value"]
