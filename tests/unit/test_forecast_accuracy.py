@@ -25,6 +25,8 @@ def forecast(appliance, day, yhat, members=None, publication="p1", band=1.0):
         "yhat_lower": yhat - band,
         "yhat_upper": yhat + band,
         "level": 0.8,
+        "yhat_lower_95": yhat - 2 * band,
+        "yhat_upper_95": yhat + 2 * band,
     }
 
 
@@ -48,6 +50,14 @@ def test_a_day_that_happened_is_held_against_its_forecast():
     assert judged(table) == [("oven", dt.datetime(2024, 5, 2), 4.5, 0.5, True)]
     missed = accuracy_table(history(forecast("oven", 2, 5.0)), daily((2, "oven", 6.5, True)))
     assert judged(missed) == [("oven", dt.datetime(2024, 5, 2), 6.5, -1.5, False)]
+    assert missed["within_band_95"].to_list() == [True]
+
+
+def test_forecasts_of_a_time_without_the_wider_band_are_judged_by_the_one_they_had():
+    older = history(forecast("oven", 2, 5.0)).drop("yhat_lower_95", "yhat_upper_95")
+    table = accuracy_table(parquet.widened(older, FORECAST_HISTORY), daily((2, "oven", 4.5, True)))
+    assert judged(table) == [("oven", dt.datetime(2024, 5, 2), 4.5, 0.5, True)]
+    assert table["within_band_95"].to_list() == [None]
 
 
 def test_days_that_are_not_complete_or_have_not_come_are_not_judged():

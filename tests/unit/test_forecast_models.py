@@ -39,14 +39,22 @@ def site(total, **appliances):
     return History(series(total), {name: series(values) for name, values in appliances.items()}, [])
 
 
-def flat(yhat, lower=NAN, upper=NAN):
-    return Band([yhat] * 7, [lower] * 7, [upper] * 7)
+def flat(yhat, lower=NAN, upper=NAN, outer_lower=None, outer_upper=None):
+    """The same each day; the outer bounds are the inner ones unless they are said."""
+    bounds = (
+        lower,
+        upper,
+        lower if outer_lower is None else outer_lower,
+        upper if outer_upper is None else outer_upper,
+    )
+    return Band([yhat] * 7, *([bound] * 7 for bound in bounds))
 
 
 def sane(band):
     assert len(band.yhat) == 7
-    for low, kwh, high in zip(band.lower, band.yhat, band.upper, strict=True):
-        assert 0 <= low <= kwh <= high < math.inf
+    days = zip(band.outer_lower, band.lower, band.yhat, band.upper, band.outer_upper, strict=True)
+    for outer_low, low, kwh, high, outer_high in days:
+        assert 0 <= outer_low <= low <= kwh <= high <= outer_high < math.inf
 
 
 def test_window_average_is_the_mean_of_the_last_28_days():
@@ -64,7 +72,7 @@ def test_window_average_of_three_days_with_its_band():
 
 def test_one_day_says_nothing_about_the_spread():
     assert not window_average([3.0]).has_bounds
-    assert settled(window_average([3.0])) == Band([3.0] * 7, [0.0] * 7, [6.0] * 7)
+    assert settled(window_average([3.0])) == flat(3.0, 0.0, 6.0)
 
 
 def test_seasonal_window_average_is_the_mean_of_the_same_weekday_over_four_weeks():
@@ -110,7 +118,7 @@ def test_the_ladder_counts_complete_days_not_calendar_days():
 def test_the_combination_is_the_median_day_by_day():
     draw = random.Random(4)
     members = {
-        name: Band([draw.uniform(0, 9) for _ in range(7)], [0.0] * 7, [9.0] * 7)
+        name: Band([draw.uniform(0, 9) for _ in range(7)], *[[0.0] * 7, [9.0] * 7] * 2)
         for name in ("prophet", "auto_ets", "dynamic_optimized_theta", "window_average")
     }
     found = combined(members, [])
@@ -122,23 +130,23 @@ def test_the_combination_is_the_median_day_by_day():
 
 def test_the_band_is_the_average_of_the_bounds_that_are_known():
     found = combined({"auto_ets": flat(3, 1, 5), "prophet": flat(3, 2, 8), "window_average": flat(3)}, [])
-    assert found.band == Band([3.0] * 7, [1.5] * 7, [6.5] * 7)
+    assert found.band == flat(3.0, 1.5, 6.5)
 
 
 def test_a_member_below_zero_counts_as_nothing_in_the_median():
     found = combined({"auto_ets": flat(-2, -3, -1), "window_average": flat(1, 0, 2)}, [])
     assert found.models["auto_ets"] == [0.0] * 7
-    assert found.band == Band([0.5] * 7, [0.0] * 7, [0.5] * 7)
+    assert found.band == flat(0.5, 0.0, 0.5)
 
 
 def test_infinite_bounds_have_no_say():
     found = combined({"auto_ets": flat(3, -math.inf, math.inf), "window_average": flat(3, 2, 4)}, [])
-    assert found.band == Band([3.0] * 7, [2.0] * 7, [4.0] * 7)
+    assert found.band == flat(3.0, 2.0, 4.0)
 
 
 def test_nothing_is_published_below_zero_or_outside_its_band():
-    assert settled(flat(-1, -3, -0.5)) == Band([0.0] * 7, [0.0] * 7, [0.0] * 7)
-    assert settled(flat(5, 6, 4)) == Band([5.0] * 7, [5.0] * 7, [5.0] * 7)
+    assert settled(flat(-1, -3, -0.5)) == flat(0.0, 0.0, 0.0)
+    assert settled(flat(5, 6, 4)) == flat(5.0, 5.0, 5.0)
     assert "-0.0" not in str(settled(flat(-0.0, -0.0, -0.0)))
 
 
@@ -160,7 +168,7 @@ def test_constant_series_are_forecast_as_they_are(days, kwh):
 @pytest.mark.parametrize("values", [[29.5], [28.5, 30.5], [29.5] * 3, [29.5] * 6, [29.2 + 0.1 + 0.2, 29.5, 29.5]])
 def test_too_few_days_or_days_all_alike_get_a_band_from_nothing_to_the_double(values):
     found = forecast_statsforecast.forecast(site(values, AC=values), {})
-    assert found.total.band == found.appliances["AC"].band == Band([29.5] * 7, [0.0] * 7, [59.0] * 7)
+    assert found.total.band == found.appliances["AC"].band == flat(29.5, 0.0, 59.0)
     assert found.notes == [f"{name}: too few days to tell how sure this is" for name in ("total", "AC")]
 
 
@@ -173,7 +181,7 @@ def test_three_days_that_differ_keep_their_own_band():
 def test_two_days_with_a_gap_between_them_are_two_days():
     sparse = {MONDAY: 1.0, MONDAY + dt.timedelta(days=5): 3.0}
     band = forecast_statsforecast.forecast(History(sparse, {}, []), {}).total.band
-    assert band == Band([2.0] * 7, [0.0] * 7, [4.0] * 7)
+    assert band == flat(2.0, 0.0, 4.0)
 
 
 def test_mostly_zero_series_never_go_below_zero():

@@ -22,7 +22,10 @@ def row(appliance="Kühlschrank 2", **models):
         "yhat_lower": 0.0,
         "yhat_upper": 3.25,
         "level": 0.8,
+        "yhat_lower_95": 0.0,
+        "yhat_upper_95": 4.5,
         "method": "window_average",
+        "reason": "3 complete days",
         **dict.fromkeys(MODEL_NAMES),
         **models,
     }

@@ -209,13 +209,18 @@ class ForecastProphetInput(Contract):
 
 
 class ForecastResult(Contract):
-    """A forecast that can be published as it is. `method` names the models; `notes` say what did not go as planned."""
+    """A forecast that can be published as it is. `method` names the models; `notes` say what did not go as planned.
+
+    `past_key` holds what Prophet forecast from earlier days, for the state that combines it; null from that state.
+    """
 
     method: str
     total_prefix: str
     appliances_prefix: str
     history_prefix: str
+    backtest_prefix: str
     summary_key: str
+    past_key: str | None = None
     notes: list[str] = []
 
 

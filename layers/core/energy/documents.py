@@ -164,17 +164,81 @@ class ForecastDay(Document):
     yhat: float
     yhat_lower: float
     yhat_upper: float
+    yhat_lower_95: float
+    yhat_upper_95: float
     models: dict[str, float]
 
 
+class Backtest(Document):
+    """How forecasts made the same way on `cutoffs` earlier days would have fared: a row of forecast_backtest.
+
+    `within`: four of five of the days were forecast right within this share of the mean day; null if nothing was used.
+    """
+
+    cutoffs: int
+    days: int
+    first_day: dt.date
+    last_day: dt.date
+    mae_kwh: float
+    wape: float | None
+    within: float | None
+    mase: float | None
+    skill: float | None
+    coverage: float | None
+    coverage_95: float | None
+
+
+class SeriesResult(Document):
+    """The forecast of one appliance, or of all together (null). `kwh` is that of the seven days.
+
+    `reason` says in words why by these models. `backtest` is null where the history is too short for one.
+    """
+
+    appliance: str | None
+    method: str
+    reason: str
+    training_days: int
+    kwh: float
+    backtest: Backtest | None
+
+
+class YearDecomposition(Document):
+    """What the total is made of beside its forecast (MSTL): a trend, a pattern of the week, and one of the year.
+
+    `weekday_kwh` has what Monday to Sunday take more or less than the trend, `month_kwh` what January to December do;
+    null with less than two years. `trend_kwh` is the mean day by the trend, by calendar month (YYYY-MM) in order.
+    """
+
+    days: int
+    weekday_kwh: list[float]
+    month_kwh: list[float] | None
+    trend_kwh: dict[str, float]
+
+
 class ForecastSummary(Document):
-    """Written by whichever forecasting state published. `appliances_kwh` is the 7-day energy by appliance."""
+    """Written by whichever forecasting state published. `appliances_kwh` is the 7-day energy by appliance.
+
+    `level` and `outer_level` are the shares of days that the two bands should hold. `members` are the appliances in the
+    total; where `coherent`, their forecasts add up to it. `series` has the total first, then appliances by name.
+    `year` is null with less than a year.
+    """
 
     method: str
+    reason: str
     level: float
+    outer_level: float
     training_days: int
     last_training_day: dt.date
     days: list[ForecastDay]
     total_kwh: float
     appliances_kwh: dict[str, float]
+    members: list[str]
+    coherent: bool
+    series: list[SeriesResult]
+    year: YearDecomposition | None
     notes: list[str]
+
+    @property
+    def backtest(self) -> Backtest | None:
+        """That of the total."""
+        return self.series[0].backtest

@@ -182,7 +182,7 @@ def _history(base: Manifest | None) -> pl.DataFrame:
     kept = _partitions(base, FORECAST_HISTORY)
     frames = [parquet.from_bytes(store.read(one.prefix + FORECAST_HISTORY.file_name)) for one in kept]
     empty = pl.DataFrame(schema=parquet.polars_schema(FORECAST_HISTORY))
-    return pl.concat([empty, *(parquet.as_table(frame, FORECAST_HISTORY) for frame in frames)])
+    return pl.concat([empty, *(parquet.widened(frame, FORECAST_HISTORY) for frame in frames)])
 
 
 def _refuse_too_many(site: str, uploads: Mapping[str, ManifestUpload]) -> None:

@@ -20,6 +20,7 @@ def accuracy_table(history: pl.DataFrame, daily: pl.DataFrame) -> pl.DataFrame:
         actual_kwh=pl.col("kwh"),
         error_kwh=pl.col("yhat") - pl.col("kwh"),
         within_band=pl.col("kwh").is_between(pl.col("yhat_lower"), pl.col("yhat_upper")),
+        within_band_95=pl.col("kwh").is_between(pl.col("yhat_lower_95"), pl.col("yhat_upper_95")),
     )
     ordered = judged.sort("issued_at", "publication", "appliance", "ds", nulls_last=False)
     return as_table(ordered.drop("kwh", "members", "level"), FORECAST_ACCURACY)

@@ -10,6 +10,7 @@ from energy.forecast_history import History, Series, horizon
 from energy.forecasting import (
     HORIZON_DAYS,
     LEVEL,
+    OUTER_LEVEL,
     Band,
     SeriesForecast,
     SiteForecast,
@@ -38,13 +39,14 @@ def forecast(history: History) -> SiteForecast:
 
 
 def model() -> "Prophet":
-    """An unfitted model. Its band is Prophet's own, for LEVEL of the days."""
+    """An unfitted model. No bands of its own are drawn when it predicts: see `_fit_and_predict`."""
     return _prophet_class()(
         daily_seasonality=False,
         weekly_seasonality=True,
         yearly_seasonality=False,
         changepoint_prior_scale=0.05,
         interval_width=LEVEL,
+        uncertainty_samples=1000,
     )
 
 
@@ -53,7 +55,7 @@ def _series_forecast(series: Series, last_day: dt.date) -> SeriesForecast:
         days = "day" if len(series) == 1 else "days"
         raise Unusable(f"it has {len(series)} complete {days}, {MIN_DAYS} are needed")
     band = settled(_fit_and_predict(series, last_day))
-    return SeriesForecast(band, method=NAME, models={NAME: band.yhat})
+    return SeriesForecast(band, method=NAME, reason="the other models gave no forecast", models={NAME: band.yhat})
 
 
 def _fit_and_predict(series: Series, last_day: dt.date) -> Band:
@@ -63,10 +65,13 @@ def _fit_and_predict(series: Series, last_day: dt.date) -> Band:
     fitted = model()
     fitted.fit(pd.DataFrame({"ds": pd.to_datetime(list(series)), "y": list(series.values())}), seed=SEED)
     fitted.stan_backend.cleanup()
-    # The band is drawn at random from numpy's global generator; the same series has to give the same band.
+    days = pd.DataFrame({"ds": pd.to_datetime(horizon(last_day, HORIZON_DAYS))})
+    yhat = fitted.predict(days)["yhat"].to_list()
+    # The bands are drawn at random from numpy's global generator; the same series has to give the same bands.
     np.random.seed(SEED)
-    ahead = fitted.predict(pd.DataFrame({"ds": pd.to_datetime(horizon(last_day, HORIZON_DAYS))}))
-    return Band(*(ahead[name].to_list() for name in ("yhat", "yhat_lower", "yhat_upper")))
+    drawn = fitted.predictive_samples(days)["yhat"]
+    bounds = [np.quantile(drawn, (1 + side * level) / 2, axis=1) for level in (LEVEL, OUTER_LEVEL) for side in (-1, 1)]
+    return Band(yhat, *(bound.tolist() for bound in bounds))
 
 
 @functools.cache

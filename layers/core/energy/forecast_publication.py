@@ -8,11 +8,11 @@ from typing import Any
 
 from energy import forecast_history, forecast_prophet, lake, parquet_rows, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
-from energy.documents import ForecastDay, ForecastSummary
+from energy.documents import ForecastDay, ForecastSummary, SeriesResult
 from energy.errors import NotEnoughHistory
 from energy.forecast_history import History
-from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, Band, SeriesForecast, SiteForecast
-from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY, MODEL_NAMES, Table
+from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, OUTER_LEVEL, Band, SeriesForecast, SiteForecast
+from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY, MODEL_NAMES, Table
 
 _AREA = "forecast"
 # What a result may carry through the state machine, whose state is small; the document has all notes.
@@ -40,6 +40,7 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
         total_prefix=_write(FORECAST, total, publication, by),
         appliances_prefix=_write(APPLIANCE_FORECAST, appliances, publication, by),
         history_prefix=_remember([*total, *appliances], history, publication, by),
+        backtest_prefix=_write(FORECAST_BACKTEST, _backtest_rows(forecast), publication, by),
         summary_key=summary_key,
         notes=_result_notes(summary.notes),
     )
@@ -65,10 +66,8 @@ def prophet_bands(request: ForecastStatsforecastInput, history: History) -> dict
     for key in keys:
         for row in parquet_rows.read(store.read(key)):
             found.setdefault(row.get("appliance"), {})[row["ds"].date()] = row
-    return {
-        name: Band(*([rows[day][column] for day in days] for column in ("yhat", "yhat_lower", "yhat_upper")))
-        for name, rows in found.items()
-    }
+    columns = ("yhat", "yhat_lower", "yhat_upper", "yhat_lower_95", "yhat_upper_95")
+    return {name: Band(*([rows[day][column] for day in days] for column in columns)) for name, rows in found.items()}
 
 
 def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]:
@@ -80,7 +79,10 @@ def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]
             "yhat_lower": series.band.lower[position],
             "yhat_upper": series.band.upper[position],
             "level": LEVEL,
+            "yhat_lower_95": series.band.outer_lower[position],
+            "yhat_upper_95": series.band.outer_upper[position],
             "method": series.method,
+            "reason": series.reason,
             **{name: series.models[name][position] if name in series.models else None for name in MODEL_NAMES},
         }
         for position, day in enumerate(days)
@@ -106,15 +108,17 @@ def _remember(rows: list[Row], history: History, publication: Publication, by: s
     ]
     before = publication.history_prefix
     earlier = parquet_rows.read(store.read(before + FORECAST_HISTORY.file_name)) if before else []
+    # Columns that older versions did not know are null.
+    kept = [{**dict.fromkeys(FORECAST_HISTORY.column_names), **row} for row in earlier]
     prefix = f"{lake.issued_prefix(publication.site, f'{issued_at:%Y-%m}', publication.pub)}by={by}/"
-    store.put_once(prefix + FORECAST_HISTORY.file_name, parquet_rows.write([*earlier, *issued], FORECAST_HISTORY))
+    store.put_once(prefix + FORECAST_HISTORY.file_name, parquet_rows.write([*kept, *issued], FORECAST_HISTORY))
     return prefix
 
 
 def _write(table: Table, rows: list[Row], publication: Publication, by: str) -> str:
-    """Sorted by day, then by appliance."""
+    """Sorted by day, where a row is one, then by appliance, the total first."""
     prefix = f"{lake.table_prefix(table.area, publication.site, publication.pub)}by={by}/"
-    ordered = sorted(rows, key=lambda row: (row["ds"], row.get("appliance", "")))
+    ordered = sorted(rows, key=lambda row: (row.get("ds", dt.datetime.min), row.get("appliance") or ""))
     store.put_once(prefix + table.file_name, parquet_rows.write(ordered, table))
     return prefix
 
@@ -122,14 +126,50 @@ def _write(table: Table, rows: list[Row], publication: Publication, by: str) -> 
 def _summary(forecast: SiteForecast, history: History) -> ForecastSummary:
     return ForecastSummary(
         method=forecast.total.method,
+        reason=forecast.total.reason,
         level=LEVEL,
+        outer_level=OUTER_LEVEL,
         training_days=len(history.total),
         last_training_day=history.last_day,
         days=list(_days(forecast.total, forecast_history.horizon(history.last_day, HORIZON_DAYS))),
         total_kwh=_sum_kwh(forecast.total),
         appliances_kwh={name: _sum_kwh(series) for name, series in sorted(forecast.appliances.items())},
+        members=history.members,
+        coherent=forecast.coherent,
+        series=[_result(name, series, history) for name, series in _every_series(forecast)],
+        year=forecast.year,
         notes=list(dict.fromkeys(forecast.notes)),
     )
+
+
+def _every_series(forecast: SiteForecast) -> list[tuple[str | None, SeriesForecast]]:
+    """The total (named None), then the appliances by name."""
+    return [(None, forecast.total), *sorted(forecast.appliances.items())]
+
+
+def _result(name: str | None, series: SeriesForecast, history: History) -> SeriesResult:
+    return SeriesResult(
+        appliance=name,
+        method=series.method,
+        reason=series.reason,
+        training_days=len(history.total if name is None else history.appliances[name]),
+        kwh=_sum_kwh(series),
+        backtest=series.backtest,
+    )
+
+
+def _backtest_rows(forecast: SiteForecast) -> list[Row]:
+    return [
+        {
+            **series.backtest.model_dump(exclude={"within"}),
+            "first_day": dt.datetime.combine(series.backtest.first_day, dt.time()),
+            "last_day": dt.datetime.combine(series.backtest.last_day, dt.time()),
+            "appliance": name,
+            "method": series.method,
+        }
+        for name, series in _every_series(forecast)
+        if series.backtest
+    ]
 
 
 def _days(series: SeriesForecast, days: list[dt.date]) -> Iterator[ForecastDay]:
@@ -139,6 +179,8 @@ def _days(series: SeriesForecast, days: list[dt.date]) -> Iterator[ForecastDay]:
             yhat=series.band.yhat[position],
             yhat_lower=series.band.lower[position],
             yhat_upper=series.band.upper[position],
+            yhat_lower_95=series.band.outer_lower[position],
+            yhat_upper_95=series.band.outer_upper[position],
             models={name: kwh[position] for name, kwh in series.models.items()},
         )
 

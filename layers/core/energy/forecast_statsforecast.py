@@ -17,6 +17,7 @@ from energy.forecasting import (
     KWH_DECIMALS,
     LEVEL,
     MODEL_ERRORS,
+    OUTER_LEVEL,
     Band,
     SeriesForecast,
     SiteForecast,
@@ -36,8 +37,9 @@ ALL_MODELS_DAYS = 14
 SPREAD_DAYS = 3
 WINDOW_DAYS = 28
 WINDOW_WEEKS = 4
-# The 0.9 quantile of the normal distribution: LEVEL lies between it and its negative.
+# Quantiles of the normal distribution: LEVEL, and OUTER_LEVEL, lie between each and its negative.
 Z = 1.2816
+OUTER_Z = 1.9600
 
 _UNKNOWN = [math.nan] * HORIZON_DAYS
 
@@ -83,14 +85,15 @@ def combined(members: Mapping[str, Band], notes: list[str]) -> SeriesForecast:
     """
     models = {name: settled(members[name]).yhat for name in MODEL_NAMES if name in members}
     banded = [members[name] for name in models if members[name].has_bounds]
-    median = Band(
-        yhat=_by_day(statistics.median, list(models.values())),
-        lower=_by_day(statistics.fmean, [band.lower for band in banded]) or _UNKNOWN,
-        upper=_by_day(statistics.fmean, [band.upper for band in banded]) or _UNKNOWN,
+    bounds = (
+        _by_day(statistics.fmean, [getattr(band, side) for band in banded]) or _UNKNOWN
+        for side in ("lower", "upper", "outer_lower", "outer_upper")
     )
+    median = Band(_by_day(statistics.median, list(models.values())), *bounds)
     return SeriesForecast(
         settled(median),
         method=f"median of {', '.join(models)}" if len(models) > 1 else next(iter(models)),
+        reason=f"{len(models)} of {len(MODEL_NAMES)} models gave a forecast",
         models=models,
         notes=notes,
     )
@@ -147,7 +150,7 @@ def _spread_is_unknown(series: Series) -> bool:
 
 
 def _without_bounds(band: Band) -> Band:
-    return Band(band.yhat, _UNKNOWN, _UNKNOWN)
+    return Band(band.yhat, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
 
 
 def _mean_band(means: list[float], errors: list[float], samples: int) -> Band:
@@ -158,15 +161,15 @@ def _mean_band(means: list[float], errors: list[float], samples: int) -> Band:
     """
     freedom = len(errors) - len(errors) // samples
     sd = math.sqrt(sum(error**2 for error in errors) / freedom) if freedom else math.nan
-    reach = Z * sd * math.sqrt(1 + 1 / samples)
-    return Band(means, [mean - reach for mean in means], [mean + reach for mean in means])
+    reaches = [z * sd * math.sqrt(1 + 1 / samples) for z in (-Z, Z, -OUTER_Z, OUTER_Z)]
+    return Band(means, *([mean + reach for mean in means] for reach in reaches))
 
 
 def _native(class_name: str, values: list[float]) -> Band:
     """A model with the bounds that it computes itself."""
-    percent = round(LEVEL * 100)
-    ahead = _run(class_name, values, season_length=WEEK_DAYS, level=[percent])
-    return Band(ahead["mean"], ahead[f"lo-{percent}"], ahead[f"hi-{percent}"])
+    levels = [round(level * 100) for level in (LEVEL, OUTER_LEVEL)]
+    ahead = _run(class_name, values, season_length=WEEK_DAYS, level=levels)
+    return Band(ahead["mean"], *(ahead[f"{side}-{level}"] for level in levels for side in ("lo", "hi")))
 
 
 def _run(

@@ -4,11 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from energy.documents import Backtest, YearDecomposition
 from energy.errors import ForecastFailed
 from energy.forecast_history import History, Series
 
 HORIZON_DAYS = 7
+# The shares of days that the two bands should hold.
 LEVEL = 0.8
+OUTER_LEVEL = 0.95
 # A milliwatt-hour. Further decimals mean nothing, and processors of different make may disagree about them.
 KWH_DECIMALS = 6
 # How models fail on series that they cannot take; anything else is a bug, and ends the state.
@@ -21,35 +24,49 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Band:
-    """One model's forecast, kWh by day ahead. Bounds are NaN where the model knows none."""
+    """One model's forecast, kWh by day ahead; `lower` to `upper` should hold LEVEL of the days, the outer bounds
+    OUTER_LEVEL. Bounds are NaN where the model knows none.
+    """
 
     yhat: Sequence[float]
     lower: Sequence[float]
     upper: Sequence[float]
+    outer_lower: Sequence[float]
+    outer_upper: Sequence[float]
 
     @property
     def has_bounds(self) -> bool:
-        """Whether both are known on every day."""
-        return all(map(math.isfinite, (*self.lower, *self.upper)))
+        """Whether all are known on every day."""
+        return all(map(math.isfinite, (*self.lower, *self.upper, *self.outer_lower, *self.outer_upper)))
 
 
 @dataclass(frozen=True)
 class SeriesForecast:
-    """What is published for one series; `models` has each model's own forecast, kWh by day ahead."""
+    """What is published for one series; `models` has each model's own forecast, kWh by day ahead.
+
+    `reason` says in words why by these models. `backtest` is None where the history is too short for one.
+    """
 
     band: Band
     method: str
+    reason: str
     models: dict[str, Sequence[float]]
+    backtest: Backtest | None = None
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class SiteForecast:
-    """The forecast of a site: its total, and the appliances that could be forecast."""
+    """The forecast of a site: its total, and the appliances that could be forecast.
+
+    `coherent`: the forecasts of the appliances in the total add up to it. `year` is None with less than a year.
+    """
 
     total: SeriesForecast
     appliances: dict[str, SeriesForecast]
     notes: list[str]
+    coherent: bool = False
+    year: YearDecomposition | None = None
 
 
 def finite(band: Band) -> Band:
@@ -60,14 +77,25 @@ def finite(band: Band) -> Band:
 
 
 def settled(band: Band) -> Band:
-    """The band as it is published: finite, not below zero, lower ≤ yhat ≤ upper. Unusable if it is not finite.
+    """The band as it is published: finite, not below zero, outer lower ≤ lower ≤ yhat ≤ upper ≤ outer upper.
 
-    Where no spread is known the band reaches from nothing to the double: it says that the model does not know.
+    Unusable if it is not finite. Where no spread is known the bands reach from nothing to the double: they say that the
+    model does not know.
     """
     yhat = [_energy(kwh) for kwh in finite(band).yhat]
-    lower = [_energy(low) if math.isfinite(low) else 0.0 for low in band.lower]
-    upper = [_energy(high) if math.isfinite(high) else 2 * kwh for kwh, high in zip(yhat, band.upper, strict=True)]
-    return Band(yhat, list(map(min, lower, yhat)), list(map(max, upper, yhat)))
+    lower = _below(band.lower, yhat)
+    upper = _above(band.upper, yhat, yhat)
+    return Band(yhat, lower, upper, _below(band.outer_lower, lower), _above(band.outer_upper, upper, yhat))
+
+
+def _below(bounds: Sequence[float], inner: list[float]) -> list[float]:
+    known = [_energy(low) if math.isfinite(low) else 0.0 for low in bounds]
+    return list(map(min, known, inner))
+
+
+def _above(bounds: Sequence[float], inner: list[float], yhat: list[float]) -> list[float]:
+    known = [_energy(high) if math.isfinite(high) else 2 * kwh for kwh, high in zip(yhat, bounds, strict=True)]
+    return list(map(max, known, inner))
 
 
 def site_forecast(

@@ -49,6 +49,12 @@ def as_table(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(dtype, strict=True) for name, dtype in schema.items())
 
 
+def widened(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`as_table`, where columns that an older version of the code did not write are null."""
+    unknown = [pl.lit(None).alias(name) for name in table.column_names if name not in frame.columns]
+    return as_table(frame.with_columns(unknown), table)
+
+
 def to_bytes(frame: pl.DataFrame) -> bytes:
     """A Parquet file: zstd, statistics, row groups of a fixed size."""
     buffer = io.BytesIO()

@@ -4,7 +4,7 @@ from energy import catalog, lake, store
 from energy.contracts import RefreshInput, RefreshOutput, ValidateOutput
 from energy.errors import ManifestConflict, ObjectMissing, TransientError
 from energy.manifest import Manifest, Partition, ReportLocation
-from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY
+from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY
 from energy.settings import settings
 
 # The manifest may be replaced while the catalog follows it; then the catalog follows again. More rounds than this
@@ -36,7 +36,11 @@ def completed(request: RefreshInput) -> Manifest:
     draft = Manifest.model_validate_json(store.read(request.publication.draft_key))
     prefixes = {ANOMALIES.name: request.anomalies.table_prefix} if request.anomalies else {}
     if forecast := request.forecast.result:
-        prefixes |= {FORECAST.name: forecast.total_prefix, APPLIANCE_FORECAST.name: forecast.appliances_prefix}
+        prefixes |= {
+            FORECAST.name: forecast.total_prefix,
+            APPLIANCE_FORECAST.name: forecast.appliances_prefix,
+            FORECAST_BACKTEST.name: forecast.backtest_prefix,
+        }
     analysed = {name: [Partition(values=[draft.site], prefix=prefix)] for name, prefix in prefixes.items()}
     if forecast and request.publication.issued_at:
         month = f"{request.publication.issued_at:%Y-%m}"

@@ -59,13 +59,24 @@ _MODELS = tuple(
     )
 )
 
-_FORECAST = (
-    Column("ds", "timestamp", "forecast day, local midnight"),
+_BANDS = (
     Column("yhat", "double", "forecast energy of the day, kWh"),
     Column("yhat_lower", "double", "lower bound of the band, kWh"),
     Column("yhat_upper", "double", "upper bound of the band, kWh"),
-    Column("level", "double", "nominal share of days that the band should hold, 0 to 1"),
-    Column("method", "string", "how the forecast was made: the models whose median it is"),
+)
+_LEVEL = Column("level", "double", "share of days that should lie within yhat_lower to yhat_upper, 0 to 1")
+_OUTER_BAND = (
+    Column("yhat_lower_95", "double", "lower bound of the wider band, which 95 % of days should lie within, kWh"),
+    Column("yhat_upper_95", "double", "upper bound of the wider band, kWh"),
+)
+_METHOD = Column("method", "string", "how the forecast was made: the models whose median it is")
+_FORECAST = (
+    Column("ds", "timestamp", "forecast day, local midnight"),
+    *_BANDS,
+    _LEVEL,
+    *_OUTER_BAND,
+    _METHOD,
+    Column("reason", "string", "why by these models, in words"),
     *_MODELS,
 )
 
@@ -213,10 +224,8 @@ _ISSUED = (
 _ISSUED_DAY = (
     Column("ds", "timestamp", "forecast day, local midnight"),
     Column("horizon_days", "bigint", "how many days ahead of the last day that the forecast learnt from, 1 to 7"),
-    Column("method", "string", "how the forecast was made: the models whose median it is"),
-    Column("yhat", "double", "forecast energy of the day, kWh"),
-    Column("yhat_lower", "double", "lower bound of the band, kWh"),
-    Column("yhat_upper", "double", "upper bound of the band, kWh"),
+    _METHOD,
+    *_BANDS,
 )
 FORECAST_HISTORY = Table(
     "forecast_history",
@@ -226,7 +235,8 @@ FORECAST_HISTORY = Table(
         *_ISSUED,
         Column("members", "string", "appliances in the total, as a JSON list; null for one appliance"),
         *_ISSUED_DAY,
-        Column("level", "double", "nominal share of days that the band should hold, 0 to 1"),
+        _LEVEL,
+        *_OUTER_BAND,
     ),
     (_SITE, Column("month", "string", "month in which the forecast was issued, YYYY-MM, UTC")),
 )
@@ -240,6 +250,38 @@ FORECAST_ACCURACY = Table(
         Column("actual_kwh", "double", "energy used on the day by the same appliances, kWh"),
         Column("error_kwh", "double", "forecast less actual energy, kWh"),
         Column("within_band", "boolean", "whether the actual energy lies within the band"),
+        *_OUTER_BAND,
+        Column("within_band_95", "boolean", "whether the actual energy lies within the wider band"),
+    ),
+    (_SITE,),
+)
+FORECAST_BACKTEST = Table(
+    "forecast_backtest",
+    "forecast/backtest",
+    "one appliance, or all together: how forecasts made the same way on earlier days would have fared",
+    (
+        Column("appliance", "string", "appliance as named in the upload; null for all appliances together"),
+        _METHOD,
+        Column("cutoffs", "bigint", "number of earlier days from which it was forecast, each without what came after"),
+        Column("days", "bigint", "number of forecast days that were complete, of all these forecasts"),
+        Column("first_day", "timestamp", "first of the days, local midnight"),
+        Column("last_day", "timestamp", "last of the days, local midnight"),
+        Column("mae_kwh", "double", "mean absolute error of a day, kWh"),
+        Column("wape", "double", "sum of absolute errors over the energy used, 0 = exact; null if none was used"),
+        Column(
+            "mase",
+            "double",
+            "mae_kwh over the mean error of repeating the week before, in all days learnt from; null if that has none",
+        ),
+        Column(
+            "skill",
+            "double",
+            "1 less mae_kwh over that of repeating the week before, on the same days; above 0 is better; null as mase",
+        ),
+        Column(
+            "coverage", "double", "share of the days within the band as the other cut-offs would have set it, 0 to 1"
+        ),
+        Column("coverage_95", "double", "share of the days within the wider band, likewise, 0 to 1"),
     ),
     (_SITE,),
 )
@@ -260,6 +302,7 @@ TABLES: dict[str, Table] = {
         ANOMALIES,
         FORECAST,
         APPLIANCE_FORECAST,
+        FORECAST_BACKTEST,
         FORECAST_HISTORY,
         FORECAST_ACCURACY,
     )
