@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check fuzz kills bench bench-second clean
+.PHONY: help setup run test check fuzz kills bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -59,6 +59,9 @@ bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory
 
 bench-second: setup  ## how much sooner a second upload is added up that touches one month of twelve
 	@python benchmarks/second_upload.py $(BENCH)
+
+bench-accuracy: setup  ## how good forecasts and anomalies are (SERIES=daily.csv, HOMES=folder of hourly CSVs)
+	@python -m benchmarks.accuracy $(if $(SERIES),--series "$(SERIES)") $(if $(HOMES),--homes "$(HOMES)") $(BENCH)
 
 clean:  ## remove what was built (keeps your lake)
 	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache

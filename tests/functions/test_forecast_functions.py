@@ -12,7 +12,7 @@ from energy import lake, parquet, store
 from energy.contracts import ForecastResult
 from energy.documents import ForecastSummary
 from energy.errors import NotDeterministic, NotEnoughHistory
-from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_HISTORY, MODEL_NAMES
+from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY, MODEL_NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
 
@@ -20,8 +20,11 @@ START = dt.date(2024, 1, 1)
 ALL_MODELS = "prophet, auto_ets, dynamic_optimized_theta, seasonal_window_average, window_average"
 
 
-def publication(days: int, pub="p1", never_complete=()) -> dict:
-    """The site's daily table in the lake: two appliances on `days` complete days and a partial day after them.
+TWO = (("AC", 8.0), ("Refrigerator", 2.0))
+
+
+def publication(days: int, pub="p1", never_complete=(), appliances=TWO) -> dict:
+    """The site's daily table in the lake: appliances on `days` complete days and a partial day after them.
 
     Further appliances may have that partial day only.
     """
@@ -35,7 +38,7 @@ def publication(days: int, pub="p1", never_complete=()) -> dict:
             "complete": number < days,
         }
         for number in range(days + 1)
-        for appliance, base in (("AC", 8.0), ("Refrigerator", 2.0))
+        for appliance, base in appliances
     ]
     rows += [rows[-1] | {"appliance": appliance} for appliance in never_complete]
     content = io.BytesIO()
@@ -79,8 +82,13 @@ def statsforecast(lake_on_moto, load_handler, context):
 
 
 def assert_sane(frame: pl.DataFrame) -> None:
-    bounds = frame.select("yhat_lower", "yhat", "yhat_upper")
+    bounds = frame.select("yhat_lower_95", "yhat_lower", "yhat", "yhat_upper", "yhat_upper_95")
     assert bounds.null_count().sum_horizontal().item() == 0
+    assert (
+        frame.filter(pl.col("yhat_lower_95") >= 0, pl.col("yhat_lower_95") <= pl.col("yhat_lower")).height
+        == frame.height
+    )
+    assert frame.filter(pl.col("yhat_upper") <= pl.col("yhat_upper_95")).height == frame.height
     assert frame.filter(pl.col("yhat_lower") >= 0, pl.col("yhat_lower") <= pl.col("yhat")).height == frame.height
     assert frame.filter(pl.col("yhat") <= pl.col("yhat_upper")).height == frame.height
 
@@ -98,7 +106,7 @@ def test_prophets_forecast_can_be_published_as_it_is(prophet):
     assert appliances["appliance"].to_list() == ["AC", "Refrigerator"] * 7
     assert_sane(total)
     assert_sane(appliances)
-    assert total["prophet"].to_list() == total["yhat"].to_list()
+    assert total["prophet"].to_list() == pytest.approx(total["yhat"].to_list(), rel=0.02)
     assert all(total[name].null_count() == 7 for name in MODEL_NAMES if name != "prophet")
     assert total["level"].unique().to_list() == [0.8]
 
@@ -109,19 +117,40 @@ def test_the_median_of_all_models_is_published_with_each_models_own(prophet, sta
     result = statsforecast(event | {"prophet": first.model_dump(mode="json"), "prophet_error": None})
     assert result.method == f"median of {ALL_MODELS}"
     assert result.total_prefix == "forecast/total/site=home/pub=p1/by=statsforecast/"
-    total = table(result.total_prefix)
-    for row in total.iter_rows(named=True):
-        assert row["yhat"] == pytest.approx(sorted(row[name] for name in MODEL_NAMES)[2], abs=1e-6)
-    assert total["prophet"].to_list() == table(first.total_prefix)["yhat"].to_list()
-    assert table(result.appliances_prefix)["prophet"].to_list() == table(first.appliances_prefix)["yhat"].to_list()
+    total, appliances = table(result.total_prefix), table(result.appliances_prefix)
+    assert total["reason"].unique().to_list() == ["30 complete days"]
+    assert total["prophet"].to_list() == table(first.total_prefix)["prophet"].to_list()
+    assert appliances["prophet"].to_list() == table(first.appliances_prefix)["prophet"].to_list()
     assert_sane(total)
-    assert_sane(table(result.appliances_prefix))
+    assert_sane(appliances)
+    # What each appliance takes adds up to the total, within what is between the median of each and of all.
+    summed = appliances.group_by("ds").agg(pl.col("yhat").sum()).sort("ds")
+    assert summed["yhat"].to_list() == pytest.approx(total["yhat"].to_list(), abs=1e-9)
+    for row in (*total.iter_rows(named=True), *appliances.iter_rows(named=True)):
+        assert row["yhat"] == pytest.approx(sorted(row[name] for name in MODEL_NAMES)[2], abs=0.2)
     told = summary(result)
     assert (told.training_days, told.last_training_day, told.level) == (30, dt.date(2024, 1, 30), 0.8)
     assert [day.yhat for day in told.days] == total["yhat"].to_list()
     assert told.total_kwh == pytest.approx(total["yhat"].sum())
     assert set(told.appliances_kwh) == {"AC", "Refrigerator"}
     assert told.notes == []
+    assert (told.members, told.coherent, told.outer_level) == (["AC", "Refrigerator"], True, 0.95)
+    assert [each.appliance for each in told.series] == [None, "AC", "Refrigerator"]
+    judged = table(result.backtest_prefix)
+    assert judged.columns == FORECAST_BACKTEST.column_names
+    assert judged["appliance"].to_list() == [None, "AC", "Refrigerator"]
+    for row, each in zip(judged.iter_rows(named=True), told.series, strict=True):
+        assert (row["cutoffs"], row["days"], row["mase"]) == (4, 28, each.backtest.mase)
+        assert row["first_day"] == dt.datetime(2024, 1, 17)  # the day after the oldest cut-off, 14 days back
+
+
+def test_of_one_appliance_the_median_itself_is_published_for_it_and_for_the_total(prophet, statsforecast):
+    event = {"publication": publication(30, appliances=[("AC", 8.0)])}
+    first = prophet(event)
+    result = statsforecast(event | {"prophet": first.model_dump(mode="json")})
+    for row in table(result.total_prefix).iter_rows(named=True):
+        assert row["yhat"] == pytest.approx(sorted(row[name] for name in MODEL_NAMES)[2], abs=1e-6)
+    assert table(result.total_prefix)["yhat"].equals(table(result.appliances_prefix)["yhat"])
 
 
 def test_every_forecast_is_kept_behind_those_issued_before_it_in_the_month(statsforecast):

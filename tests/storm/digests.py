@@ -117,7 +117,7 @@ def publish(lake: Any, number: int, text: bytes) -> None:
         forecast_prophet.forecast(history), history, publication, by=forecast_prophet.NAME
     )
     both = c.ForecastStatsforecastInput(publication=publication, prophet=prophet)
-    median = forecast_statsforecast.forecast(history, forecast_publication.prophet_bands(both, history))
+    median = forecast_statsforecast.forecast(history, forecast_publication.forecasts_by_prophet(both))
     forecast = c.ForecastOutcome(result=forecast_publication.publish_median(median, history, both))
     steps = {"validated": validated, "publication": publication, "anomalies": found, "forecast": forecast}
     written = report.publish(c.GenerateReportInput(**steps))

@@ -8,8 +8,9 @@ import pytest
 
 from energy import forecast_prophet, forecast_statsforecast
 from energy.errors import ForecastFailed, NotEnoughHistory
+from energy.forecast_calibration import Fitted
 from energy.forecast_history import History
-from energy.forecast_statsforecast import combined, models_for, seasonal_window_average, window_average
+from energy.forecast_statsforecast import models_for, seasonal_window_average, window_average
 from energy.forecasting import Band, Unusable, settled
 
 # Prophet's own, in its arithmetic with dates.
@@ -39,6 +40,16 @@ def site(total, **appliances):
     return History(series(total), {name: series(values) for name, values in appliances.items()}, [])
 
 
+def fitted(members):
+    """What models said of 30 days, the last of them a Tuesday, with nothing to learn from earlier days."""
+    return Fitted(series(weekly(30)), MONDAY + dt.timedelta(days=29), {0: members})
+
+
+def published(members):
+    each = fitted(members)
+    return settled(each.band(each.medians()))
+
+
 def flat(yhat, lower=NAN, upper=NAN, outer_lower=None, outer_upper=None):
     """The same each day; the outer bounds are the inner ones unless they are said."""
     bounds = (
@@ -62,12 +73,15 @@ def test_window_average_is_the_mean_of_the_last_28_days():
     assert window_average([100.0, *[0.0] * 27, 28.0]).yhat == [1.0] * 7
 
 
-def test_window_average_of_three_days_with_its_band():
-    # Mean 2, sample sd 1, so the reach is 1.2816 * sqrt(4 / 3) = 1.479864.
+def test_window_average_of_three_days_with_its_bands():
+    # Mean 2, sample sd 1, and Student's quantiles at two degrees of freedom, 1.885618 and 4.302653 (tables of t), give
+    # the reaches 1.885618 * sqrt(4 / 3) = 2.177324 and 4.968276.
     band = window_average([1.0, 2.0, 3.0])
     assert band.yhat == [2.0] * 7
-    assert band.lower == pytest.approx([0.520136] * 7, abs=1e-6)
-    assert band.upper == pytest.approx([3.479864] * 7, abs=1e-6)
+    assert band.lower == pytest.approx([2 - 2.177324] * 7, abs=1e-5)
+    assert band.upper == pytest.approx([2 + 2.177324] * 7, abs=1e-5)
+    assert band.outer_lower == pytest.approx([2 - 4.968276] * 7, abs=1e-5)
+    assert band.outer_upper == pytest.approx([2 + 4.968276] * 7, abs=1e-5)
 
 
 def test_one_day_says_nothing_about_the_spread():
@@ -79,8 +93,9 @@ def test_seasonal_window_average_is_the_mean_of_the_same_weekday_over_four_weeks
     oldest, weeks = [900.0] * 7, [[1.0, 2, 3, 4, 5, 6, 7], [3.0, 2, 3, 4, 5, 6, 7]] * 2
     band = seasonal_window_average([*oldest, *(kwh for week in weeks for kwh in week)])
     assert band.yhat == pytest.approx([2.0, 2, 3, 4, 5, 6, 7])
-    # Errors: 1 kWh on each of the four first weekdays; 28 days less 7 means leave 21 degrees of freedom.
-    reach = 1.2816 * math.sqrt(4 / 21) * math.sqrt(1.25)
+    # Errors: 1 kWh on each of the four first weekdays; 28 days less 7 means leave 21 degrees of freedom, at which 80 %
+    # of Student's distribution lie within 1.323188.
+    reach = 1.323188 * math.sqrt(4 / 21) * math.sqrt(1.25)
     assert band.upper[6] - band.yhat[6] == pytest.approx(reach)
 
 
@@ -121,27 +136,38 @@ def test_the_combination_is_the_median_day_by_day():
         name: Band([draw.uniform(0, 9) for _ in range(7)], *[[0.0] * 7, [9.0] * 7] * 2)
         for name in ("prophet", "auto_ets", "dynamic_optimized_theta", "window_average")
     }
-    found = combined(members, [])
-    for position in range(7):
+    for position, kwh in enumerate(published(members).yhat):
         _, second, third, _ = sorted(member.yhat[position] for member in members.values())
-        assert found.band.yhat[position] == pytest.approx((second + third) / 2, abs=1e-6)
-    assert found.method == "median of prophet, auto_ets, dynamic_optimized_theta, window_average"
+        assert kwh == pytest.approx((second + third) / 2, abs=1e-6)
+    assert fitted(members).method == "median of prophet, auto_ets, dynamic_optimized_theta, window_average"
 
 
-def test_the_band_is_the_average_of_the_bounds_that_are_known():
-    found = combined({"auto_ets": flat(3, 1, 5), "prophet": flat(3, 2, 8), "window_average": flat(3)}, [])
-    assert found.band == flat(3.0, 1.5, 6.5)
+def test_without_earlier_days_the_band_is_the_average_of_the_bounds_that_models_give_but_for_prophets():
+    found = published(
+        {"auto_ets": flat(9, 8, 11, 5, 15), "prophet": flat(9, 1, 20), "window_average": flat(9, 7, 13, 4, 19)}
+    )
+    assert found == flat(9.0, 7.5, 12.0, 4.5, 17.0)
+
+
+def test_the_outer_band_is_wider_than_the_inner_by_what_four_cutoffs_leave_open():
+    found = published({"auto_ets": flat(9, 8, 11, 7.9, 11.1)})
+    assert found.outer_lower == pytest.approx([9 - 1.811] * 7)
+    assert found.outer_upper == pytest.approx([9 + 2 * 1.811] * 7)
+
+
+def test_prophets_own_bounds_count_where_it_is_alone():
+    assert published({"prophet": flat(3, 2, 4, 1, 6)}) == flat(3.0, 2.0, 4.0, 1.0, 6.0)
 
 
 def test_a_member_below_zero_counts_as_nothing_in_the_median():
-    found = combined({"auto_ets": flat(-2, -3, -1), "window_average": flat(1, 0, 2)}, [])
-    assert found.models["auto_ets"] == [0.0] * 7
-    assert found.band == flat(0.5, 0.0, 0.5)
+    members = {"auto_ets": flat(-2, -3, -1), "window_average": flat(1, 0, 2)}
+    assert fitted(members).models()[0]["auto_ets"] == [0.0] * 7
+    assert published(members).yhat == [0.5] * 7
 
 
 def test_infinite_bounds_have_no_say():
-    found = combined({"auto_ets": flat(3, -math.inf, math.inf), "window_average": flat(3, 2, 4)}, [])
-    assert found.band == flat(3.0, 2.0, 4.0)
+    found = published({"auto_ets": flat(3, -math.inf, math.inf), "window_average": flat(3, 2, 4, 1, 5)})
+    assert found == flat(3.0, 2.0, 4.0, 1.0, 5.0)
 
 
 def test_nothing_is_published_below_zero_or_outside_its_band():
@@ -174,7 +200,7 @@ def test_too_few_days_or_days_all_alike_get_a_band_from_nothing_to_the_double(va
 
 def test_three_days_that_differ_keep_their_own_band():
     found = forecast_statsforecast.forecast(site([1.0, 2.0, 3.0]), {})
-    assert (found.total.band.lower[0], found.total.band.upper[0]) == pytest.approx((0.520136, 3.479864), abs=1e-6)
+    assert (found.total.band.lower[0], found.total.band.upper[0]) == pytest.approx((0.0, 4.177324), abs=1e-5)
     assert found.notes == []
 
 
@@ -189,7 +215,7 @@ def test_mostly_zero_series_never_go_below_zero():
 
 
 def test_a_model_that_fails_is_noted_and_left_out(monkeypatch):
-    def fails(values):
+    def fails(values, form=None):
         raise NotImplementedError("tiny datasets")
 
     monkeypatch.setattr(forecast_statsforecast, "auto_ets", fails)
@@ -204,13 +230,15 @@ def test_a_model_that_fails_is_noted_and_left_out(monkeypatch):
 
 
 def test_prophet_alone_is_not_published_as_the_median(monkeypatch):
-    monkeypatch.setattr(forecast_statsforecast, "models_for", lambda days: {"auto_ets": lambda values: flat(NAN)})
-    with pytest.raises(ForecastFailed, match="statsforecast gave no usable forecast: total: auto_ets left out"):
-        forecast_statsforecast.forecast(site(weekly(30)), {None: flat(3, 2, 4)})
+    monkeypatch.setattr(
+        forecast_statsforecast, "models_for", lambda days, form=None: {"auto_ets": lambda values: flat(NAN)}
+    )
+    with pytest.raises(ForecastFailed, match="statsforecast gave no usable forecast: auto_ets left out"):
+        forecast_statsforecast.forecast(site(weekly(30)), {None: {0: [3.0] * 7}})
 
 
 def test_prophets_forecast_joins_the_series_that_it_is_of():
-    found = forecast_statsforecast.forecast(site(weekly(30), AC=weekly(30)), {None: flat(12, 10, 14)})
+    found = forecast_statsforecast.forecast(site(weekly(30), AC=weekly(30)), {None: {0: [12.0] * 7}})
     assert found.total.models["prophet"] == [12.0] * 7
     assert "prophet" not in found.appliances["AC"].models
 
@@ -236,7 +264,7 @@ def test_prophet_forecasts_the_week_after_and_notes_appliances_too_young():
 
 @pytest.mark.parametrize(("days", "told"), [(1, "1 complete day,"), (2, "2 complete days,")])
 def test_one_day_is_a_day_and_two_are_days(monkeypatch, days, told):
-    monkeypatch.setattr(forecast_prophet, "_fit_and_predict", lambda *_: flat(3, 2, 4))
+    monkeypatch.setattr(forecast_prophet, "fit_and_predict", lambda *_, **__: flat(3, 2, 4))
     found = forecast_prophet.forecast(site(weekly(14), New=[1.0] * days))
     assert found.notes == [f"New: no forecast by prophet: it has {told} 14 are needed"]
 
@@ -244,12 +272,12 @@ def test_one_day_is_a_day_and_two_are_days(monkeypatch, days, told):
 def test_prophet_failing_on_an_appliance_is_noted_in_the_same_words_each_time(monkeypatch):
     runs = iter(range(2))
 
-    def fails_on_the_appliance(series, _):
+    def fails_on_the_appliance(series, *_, **__):
         if len(series) == 20:
             return flat(3, 2, 4)
         raise RuntimeError(f"Command 'prophet_model.bin data file=/tmp/tmp{next(runs)}.json' failed")
 
-    monkeypatch.setattr(forecast_prophet, "_fit_and_predict", fails_on_the_appliance)
+    monkeypatch.setattr(forecast_prophet, "fit_and_predict", fails_on_the_appliance)
     first, second = (forecast_prophet.forecast(site(weekly(20), AC=weekly(18))) for _ in range(2))
     assert first.notes == second.notes == ["AC: no forecast by prophet: RuntimeError, the log says more"]
 
@@ -267,11 +295,11 @@ def test_prophet_asks_for_two_weeks():
 
 @pytest.mark.parametrize("outcome", [flat(NAN), RuntimeError("Optimization terminated abnormally")])
 def test_prophet_failing_on_the_total_fails_the_forecast(monkeypatch, outcome):
-    def ends(*_):
+    def ends(*_, **__):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    monkeypatch.setattr(forecast_prophet, "_fit_and_predict", ends)
+    monkeypatch.setattr(forecast_prophet, "fit_and_predict", ends)
     with pytest.raises(ForecastFailed, match="prophet gave no usable forecast"):
         forecast_prophet.forecast(site(weekly(14)))

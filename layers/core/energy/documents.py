@@ -157,6 +157,22 @@ class AnomalySummary(Document):
     skipped: dict[str, str]
 
 
+class PastForecast(Document):
+    """One model's forecast of one appliance, or of all together (null), from so many days before the last that it could
+    know, 0 being the forecast that is published; `kwh` by day ahead.
+    """
+
+    appliance: str | None
+    days_back: int
+    kwh: list[float]
+
+
+class PastForecasts(Document):
+    """Written by "Forecast with Prophet" for "Forecast with statsforecast", which takes them into its medians."""
+
+    forecasts: list[PastForecast]
+
+
 class ForecastDay(Document):
     """One day ahead, all appliances together; `models` has each model's own forecast, kWh."""
 

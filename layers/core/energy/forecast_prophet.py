@@ -6,17 +6,21 @@ import logging
 from typing import TYPE_CHECKING
 
 from energy.errors import NotEnoughHistory
+from energy.forecast_calibration import Fitted
 from energy.forecast_history import History, Series, horizon
+from energy.forecast_past import cutoffs, kept_cutoffs, until
+from energy.forecast_site import Answer, site_forecast
 from energy.forecasting import (
     HORIZON_DAYS,
     LEVEL,
+    MODEL_ERRORS,
     OUTER_LEVEL,
+    UNKNOWN,
     Band,
-    SeriesForecast,
     SiteForecast,
     Unusable,
-    settled,
-    site_forecast,
+    finite,
+    noted_reason,
 )
 
 if TYPE_CHECKING:
@@ -26,39 +30,52 @@ NAME = "prophet"
 # Two of each weekday. With less, Prophet's weekly terms and trend fit noise: after 3 to 5 days they go below zero.
 MIN_DAYS = 14
 SEED = 20_240_101
+# How many futures its bands are drawn from.
+DRAWS = 1000
 
 
 def forecast(history: History) -> SiteForecast:
-    """Seven days of the total and of each appliance with at least MIN_DAYS days.
+    """Seven days of the total and of each appliance with at least MIN_DAYS days, as it may be published alone.
 
     NotEnoughHistory if the total has fewer; ForecastFailed if it cannot be fitted.
     """
     if len(history.total) < MIN_DAYS:
         raise NotEnoughHistory(len(history.total), MIN_DAYS, NAME)
-    return site_forecast(history, NAME, lambda _, series: _series_forecast(series, history.last_day))
+    days_back = cutoffs(history)
+    return site_forecast(history, NAME, lambda name, series: _answer(name, series, history.last_day, days_back))
 
 
 def model() -> "Prophet":
-    """An unfitted model. No bands of its own are drawn when it predicts: see `_fit_and_predict`."""
+    """An unfitted model, which draws no bounds when it predicts: most of its forecasts need none."""
     return _prophet_class()(
         daily_seasonality=False,
         weekly_seasonality=True,
         yearly_seasonality=False,
         changepoint_prior_scale=0.05,
-        interval_width=LEVEL,
-        uncertainty_samples=1000,
+        uncertainty_samples=0,
     )
 
 
-def _series_forecast(series: Series, last_day: dt.date) -> SeriesForecast:
+def _answer(name: str | None, series: Series, last_day: dt.date, days_back: tuple[int, ...]) -> Answer:
     if len(series) < MIN_DAYS:
         days = "day" if len(series) == 1 else "days"
         raise Unusable(f"it has {len(series)} complete {days}, {MIN_DAYS} are needed")
-    band = settled(_fit_and_predict(series, last_day))
-    return SeriesForecast(band, method=NAME, reason="the other models gave no forecast", models={NAME: band.yhat})
+    members = {0: {NAME: finite(fit_and_predict(series, last_day, with_bounds=True))}}
+    notes = []
+    for back in kept_cutoffs(series, last_day, days_back):
+        day = last_day - dt.timedelta(days=back)
+        learnt = until(series, day)
+        if len(learnt) < MIN_DAYS:
+            continue
+        try:
+            members[back] = {NAME: finite(fit_and_predict(learnt, day))}
+        except MODEL_ERRORS as error:
+            notes.append(f"{name or 'total'}: {NAME} left out {back} days back: {noted_reason(error)}")
+    return Answer(Fitted(series, last_day, members), f"{len(series)} complete days; the other models gave none", notes)
 
 
-def _fit_and_predict(series: Series, last_day: dt.date) -> Band:
+def fit_and_predict(series: Series, last_day: dt.date, with_bounds: bool = False) -> Band:
+    """Prophet's forecast of the days after `last_day`, with bounds of its own where they are asked for."""
     import numpy as np
     import pandas as pd
 
@@ -67,8 +84,11 @@ def _fit_and_predict(series: Series, last_day: dt.date) -> Band:
     fitted.stan_backend.cleanup()
     days = pd.DataFrame({"ds": pd.to_datetime(horizon(last_day, HORIZON_DAYS))})
     yhat = fitted.predict(days)["yhat"].to_list()
-    # The bands are drawn at random from numpy's global generator; the same series has to give the same bands.
+    if not with_bounds:
+        return Band(yhat, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    # The bounds are drawn at random from numpy's global generator; the same series has to give the same.
     np.random.seed(SEED)
+    fitted.uncertainty_samples = DRAWS
     drawn = fitted.predictive_samples(days)["yhat"]
     bounds = [np.quantile(drawn, (1 + side * level) / 2, axis=1) for level in (LEVEL, OUTER_LEVEL) for side in (-1, 1)]
     return Band(yhat, *(bound.tolist() for bound in bounds))

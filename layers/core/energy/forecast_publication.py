@@ -8,10 +8,10 @@ from typing import Any
 
 from energy import forecast_history, forecast_prophet, lake, parquet_rows, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
-from energy.documents import ForecastDay, ForecastSummary, SeriesResult
+from energy.documents import ForecastDay, ForecastSummary, PastForecast, PastForecasts, SeriesResult
 from energy.errors import NotEnoughHistory
 from energy.forecast_history import History
-from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, OUTER_LEVEL, Band, SeriesForecast, SiteForecast
+from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, OUTER_LEVEL, SeriesForecast, SiteForecast
 from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY, MODEL_NAMES, Table
 
 _AREA = "forecast"
@@ -42,6 +42,7 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
         history_prefix=_remember([*total, *appliances], history, publication, by),
         backtest_prefix=_write(FORECAST_BACKTEST, _backtest_rows(forecast), publication, by),
         summary_key=summary_key,
+        past_key=_hand_on(forecast, publication) if by == forecast_prophet.NAME else None,
         notes=_result_notes(summary.notes),
     )
 
@@ -53,21 +54,16 @@ def publish_median(forecast: SiteForecast, history: History, request: ForecastSt
     return publish(with_notes, history, request.publication, by)
 
 
-def prophet_bands(request: ForecastStatsforecastInput, history: History) -> dict[str | None, Band]:
-    """What Prophet published for the days after this history: by appliance, and None for the total; empty without."""
-    if request.prophet is None:
-        return {}
-    days = forecast_history.horizon(history.last_day, HORIZON_DAYS)
-    found: dict[str | None, dict[dt.date, Row]] = {}
-    keys = (
-        request.prophet.total_prefix + FORECAST.file_name,
-        request.prophet.appliances_prefix + APPLIANCE_FORECAST.file_name,
-    )
-    for key in keys:
-        for row in parquet_rows.read(store.read(key)):
-            found.setdefault(row.get("appliance"), {})[row["ds"].date()] = row
-    columns = ("yhat", "yhat_lower", "yhat_upper", "yhat_lower_95", "yhat_upper_95")
-    return {name: Band(*([rows[day][column] for day in days] for column in columns)) for name, rows in found.items()}
+def forecasts_by_prophet(request: ForecastStatsforecastInput) -> dict[str | None, dict[int, list[float]]]:
+    """What Prophet forecast, now and from earlier days: by appliance (None is the total), then by days back; empty
+    without.
+    """
+    found: dict[str | None, dict[int, list[float]]] = {}
+    if request.prophet and request.prophet.past_key:
+        told = PastForecasts.model_validate_json(store.read(request.prophet.past_key))
+        for each in told.forecasts:
+            found.setdefault(each.appliance, {})[each.days_back] = each.kwh
+    return found
 
 
 def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]:
@@ -87,6 +83,20 @@ def _rows(days: list[dt.date], series: SeriesForecast, **keys: str) -> list[Row]
         }
         for position, day in enumerate(days)
     ]
+
+
+def _hand_on(forecast: SiteForecast, publication: Publication) -> str:
+    """What Prophet forecast, for the state that combines it."""
+    told = PastForecasts(
+        forecasts=[
+            PastForecast(appliance=name, days_back=back, kwh=list(models[forecast_prophet.NAME]))
+            for name, series in _every_series(forecast)
+            for back, models in {0: series.models, **series.past}.items()
+        ]
+    )
+    key = lake.publication_document_key(_AREA, publication.site, publication.pub, "prophet-past")
+    store.put_once(key, told.model_dump_json().encode(), "application/json")
+    return key
 
 
 def _remember(rows: list[Row], history: History, publication: Publication, by: str) -> str:

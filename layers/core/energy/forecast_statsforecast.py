@@ -1,6 +1,6 @@
 """Four more models, and the median of all: better than any of them alone, on short histories above all.
 
-Every model is run by name, one at a time, so that one which fails is noted and never replaced in silence.
+Every model is run by name, one series at a time, so that one which fails is noted and never replaced in silence.
 """
 
 import datetime as dt
@@ -11,23 +11,23 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
+from energy.forecast_calibration import PROPHET, Fitted
 from energy.forecast_history import WEEK_DAYS, History, Series, without_gaps
+from energy.forecast_past import cutoffs, kept_cutoffs, until
+from energy.forecast_site import Answer, site_forecast
 from energy.forecasting import (
     HORIZON_DAYS,
     KWH_DECIMALS,
     LEVEL,
     MODEL_ERRORS,
     OUTER_LEVEL,
+    UNKNOWN,
     Band,
-    SeriesForecast,
     SiteForecast,
     Unusable,
     finite,
     noted_reason,
-    settled,
-    site_forecast,
 )
-from energy.schema import MODEL_NAMES
 
 NAME = "statsforecast"
 # Below a week no model knows a weekday; below two, Theta and Prophet see a trend in noise.
@@ -37,74 +37,66 @@ ALL_MODELS_DAYS = 14
 SPREAD_DAYS = 3
 WINDOW_DAYS = 28
 WINDOW_WEEKS = 4
-# Quantiles of the normal distribution: LEVEL, and OUTER_LEVEL, lie between each and its negative.
-Z = 1.2816
-OUTER_Z = 1.9600
-
-_UNKNOWN = [math.nan] * HORIZON_DAYS
 
 # One value a day in, without gaps; HORIZON_DAYS of forecast out.
 type Model = Callable[[list[float]], Band]
+# What Prophet forecast: kWh by day ahead, by days back, by appliance; None is the total.
+type ByProphet = Mapping[str | None, Mapping[int, Sequence[float]]]
 
 
-def forecast(history: History, prophet: Mapping[str | None, Band]) -> SiteForecast:
-    """Per series the median of its models; Prophet's forecasts, by appliance and None for the total, are among them.
+def forecast(history: History, prophet: ByProphet) -> SiteForecast:
+    """Per series the median of its models, Prophet's forecasts among them where there are some.
 
     ForecastFailed if none of the four takes the total: then Prophet's own forecast stands.
     """
-    return site_forecast(
-        history, NAME, lambda name, series: series_forecast(name, series, history.last_day, prophet.get(name))
-    )
+    days_back = cutoffs(history)
+
+    def ask(name: str | None, series: Series) -> Answer:
+        return answer(name, series, history.last_day, days_back, prophet.get(name, {}))
+
+    return site_forecast(history, NAME, ask)
 
 
-def series_forecast(name: str | None, series: Series, last_day: dt.date, prophet: Band | None) -> SeriesForecast:
-    """The median of the models that the length of the series allows; see `models_for`.
+def answer(
+    name: str | None,
+    series: Series,
+    last_day: dt.date,
+    days_back: tuple[int, ...],
+    prophet: Mapping[int, Sequence[float]],
+) -> Answer:
+    """What the models that the length of the series allows say of it; see `models_for`. Unusable if none takes it.
 
-    Unusable if none of them takes it.
+    The form of exponential smoothing is chosen twice: by the whole series, and by what the oldest cut-off leaves, for
+    all cut-offs: choosing takes most of the time, and none may know what came after it.
     """
-    values = without_gaps(series, last_day)
-    members: dict[str, Band] = {}
+    members: dict[int, dict[str, Band]] = {}
     notes: list[str] = []
-    for model_name, run in models_for(len(series)).items():
-        try:
-            members[model_name] = finite(run(values))
-        except MODEL_ERRORS as error:
-            notes.append(f"{name or 'total'}: {model_name} left out: {noted_reason(error)}")
-    if not members:
+    form: str | None = None
+    for back in sorted(kept_cutoffs(series, last_day, days_back), reverse=True):
+        day = last_day - dt.timedelta(days=back)
+        learnt = until(series, day)
+        values = without_gaps(learnt, day)
+        form = form or ets_form(values)
+        members[back] = _members(models_for(len(learnt), form), values, [])
+    members[0] = _members(models_for(len(series)), without_gaps(series, last_day), notes)
+    if not members[0]:
         raise Unusable("; ".join(notes))
     if _spread_is_unknown(series):
-        members = {model_name: _without_bounds(band) for model_name, band in members.items()}
-        notes.append(f"{name or 'total'}: too few days to tell how sure this is")
-    return combined(members | ({"prophet": prophet} if prophet else {}), notes)
+        members[0] = {model: _without_bounds(band) for model, band in members[0].items()}
+    with_prophet = {back: found | _by_prophet(prophet.get(back)) for back, found in sorted(members.items()) if found}
+    told = [f"{name or 'total'}: {note}" for note in notes]
+    return Answer(Fitted(series, last_day, with_prophet), _reason(len(series), with_prophet[0]), told)
 
 
-def combined(members: Mapping[str, Band], notes: list[str]) -> SeriesForecast:
-    """Day by day the median of the members, of which there is at least one, within the average of their bounds.
+def models_for(complete_days: int, form: str | None = None) -> dict[str, Model]:
+    """The models for a series with so many complete days, by name: below a week only the mean of what there is.
 
-    A member whose bounds are not known has no say in the band.
+    `form` is that of exponential smoothing, where it is not to be chosen anew.
     """
-    models = {name: settled(members[name]).yhat for name in MODEL_NAMES if name in members}
-    banded = [members[name] for name in models if members[name].has_bounds]
-    bounds = (
-        _by_day(statistics.fmean, [getattr(band, side) for band in banded]) or _UNKNOWN
-        for side in ("lower", "upper", "outer_lower", "outer_upper")
-    )
-    median = Band(_by_day(statistics.median, list(models.values())), *bounds)
-    return SeriesForecast(
-        settled(median),
-        method=f"median of {', '.join(models)}" if len(models) > 1 else next(iter(models)),
-        reason=f"{len(models)} of {len(MODEL_NAMES)} models gave a forecast",
-        models=models,
-        notes=notes,
-    )
-
-
-def models_for(complete_days: int) -> dict[str, Model]:
-    """The models for a series with so many complete days, by name: below a week only the mean of what there is."""
     if complete_days < WEEKLY_MODELS_DAYS:
         return {"window_average": window_average}
     weekly: dict[str, Model] = {
-        "auto_ets": auto_ets,
+        "auto_ets": functools.partial(auto_ets, form=form),
         "seasonal_window_average": seasonal_window_average,
         "window_average": window_average,
     }
@@ -113,9 +105,28 @@ def models_for(complete_days: int) -> dict[str, Model]:
     return weekly | {"dynamic_optimized_theta": dynamic_optimized_theta}
 
 
-def auto_ets(values: list[float]) -> Band:
-    """Exponential smoothing, its form chosen by AICc (Hyndman & Khandakar 2008)."""
-    return _native("AutoETS", values)
+def auto_ets(values: list[float], form: str | None = None) -> Band:
+    """Exponential smoothing, its form chosen by AICc (Hyndman & Khandakar 2008) unless it is said."""
+    if form is None:
+        return _native("AutoETS", values)
+    return _native("AutoETS", values, model=form[:3], damped=form[3] == "d")
+
+
+def ets_form(values: list[float]) -> str | None:
+    """The form of exponential smoothing that suits the values: error, trend, season, and whether the trend is damped.
+
+    None where there are too few.
+    """
+    import numpy as np
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            fitted = _models().AutoETS(season_length=WEEK_DAYS).fit(np.array(values, dtype=float))
+    except MODEL_ERRORS:
+        return None
+    components: str = fitted.model_["components"]
+    return components[:3] + ("d" if components[3] == "D" else "-")
 
 
 def dynamic_optimized_theta(values: list[float]) -> Band:
@@ -143,6 +154,34 @@ def window_average(values: list[float]) -> Band:
     return _mean_band([mean] * HORIZON_DAYS, [kwh - mean for kwh in window], samples=len(window))
 
 
+def _members(models: Mapping[str, Model], values: list[float], notes: list[str]) -> dict[str, Band]:
+    """What each model says; one that fails is noted and left out."""
+    found: dict[str, Band] = {}
+    for name, run in models.items():
+        try:
+            found[name] = finite(run(values))
+        except MODEL_ERRORS as error:
+            notes.append(f"{name} left out: {noted_reason(error)}")
+    return found
+
+
+def _by_prophet(yhat: Sequence[float] | None) -> dict[str, Band]:
+    return {} if yhat is None else {PROPHET: Band(yhat, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)}
+
+
+def _reason(complete_days: int, members: Mapping[str, Band]) -> str:
+    """Why by these models."""
+    days = "1 complete day" if complete_days == 1 else f"{complete_days} complete days"
+    if complete_days < WEEKLY_MODELS_DAYS:
+        return f"{days}: below {WEEKLY_MODELS_DAYS} only their mean says something"
+    allowed = [*models_for(complete_days), *([PROPHET] if complete_days >= ALL_MODELS_DAYS else [])]
+    missing = [name for name in allowed if name not in members]
+    few = (
+        "" if complete_days >= ALL_MODELS_DAYS else f": below {ALL_MODELS_DAYS} Prophet and Theta see a trend in noise"
+    )
+    return f"{days}{few}" + (f"; {' and '.join(missing)} gave none" if missing else "")
+
+
 def _spread_is_unknown(series: Series) -> bool:
     if len(series) >= WEEKLY_MODELS_DAYS:
         return False
@@ -150,30 +189,36 @@ def _spread_is_unknown(series: Series) -> bool:
 
 
 def _without_bounds(band: Band) -> Band:
-    return Band(band.yhat, _UNKNOWN, _UNKNOWN, _UNKNOWN, _UNKNOWN)
+    return Band(band.yhat, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 def _mean_band(means: list[float], errors: list[float], samples: int) -> Band:
-    """Bounds of a forecast by the mean of `samples` values: sd·√(1 + 1/samples) each way, unknown for a single one.
+    """Bounds of a forecast by the mean of `samples` values: t·sd·√(1 + 1/samples) each way, unknown for a single one.
 
-    Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., table 5.2. Each mean costs one degree
-    of freedom.
+    Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., table 5.2, with Student's quantiles, since
+    the values are few. Each mean costs one degree of freedom.
     """
+    from scipy.special import stdtrit
+
     freedom = len(errors) - len(errors) // samples
     sd = math.sqrt(sum(error**2 for error in errors) / freedom) if freedom else math.nan
-    reaches = [z * sd * math.sqrt(1 + 1 / samples) for z in (-Z, Z, -OUTER_Z, OUTER_Z)]
+    reaches = [
+        side * float(stdtrit(freedom, (1 + level) / 2)) * sd * math.sqrt(1 + 1 / samples)
+        for level in (LEVEL, OUTER_LEVEL)
+        for side in (-1, 1)
+    ]
     return Band(means, *([mean + reach for mean in means] for reach in reaches))
 
 
-def _native(class_name: str, values: list[float]) -> Band:
+def _native(class_name: str, values: list[float], **settings: object) -> Band:
     """A model with the bounds that it computes itself."""
     levels = [round(level * 100) for level in (LEVEL, OUTER_LEVEL)]
-    ahead = _run(class_name, values, season_length=WEEK_DAYS, level=levels)
+    ahead = _run(class_name, values, levels, season_length=WEEK_DAYS, **settings)
     return Band(ahead["mean"], *(ahead[f"{side}-{level}"] for level in levels for side in ("lo", "hi")))
 
 
 def _run(
-    class_name: str, values: list[float], level: list[int] | None = None, **settings: int
+    class_name: str, values: list[float], level: list[int] | None = None, **settings: object
 ) -> dict[str, list[float]]:
     """A model of statsforecast fitted to the values, and HORIZON_DAYS ahead by it."""
     import numpy as np
@@ -184,10 +229,6 @@ def _run(
         warnings.simplefilter("ignore", RuntimeWarning)
         ahead = model.forecast(y=np.array(values, dtype=float), h=HORIZON_DAYS, level=level)
     return {name: [float(kwh) for kwh in column] for name, column in ahead.items()}
-
-
-def _by_day(statistic: Callable[[list[float]], float], forecasts: list[Sequence[float]]) -> list[float]:
-    return [statistic(list(day)) for day in zip(*forecasts, strict=True)]
 
 
 @functools.cache

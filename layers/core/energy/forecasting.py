@@ -1,12 +1,11 @@
 """What a forecast is, whichever model makes it: seven days of energy with a band, nothing below zero."""
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from energy.documents import Backtest, YearDecomposition
-from energy.errors import ForecastFailed
-from energy.forecast_history import History, Series
 
 HORIZON_DAYS = 7
 # The shares of days that the two bands should hold.
@@ -16,6 +15,8 @@ OUTER_LEVEL = 0.95
 KWH_DECIMALS = 6
 # How models fail on series that they cannot take; anything else is a bug, and ends the state.
 MODEL_ERRORS = (ArithmeticError, LookupError, RuntimeError, ValueError)
+# Bounds, or a forecast, that a model does not know.
+UNKNOWN = (math.nan,) * HORIZON_DAYS
 
 
 class Unusable(ValueError):
@@ -34,23 +35,29 @@ class Band:
     outer_lower: Sequence[float]
     outer_upper: Sequence[float]
 
+    def bounds(self) -> tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]]:
+        """All but the forecast itself, in their order."""
+        return self.lower, self.upper, self.outer_lower, self.outer_upper
+
     @property
     def has_bounds(self) -> bool:
         """Whether all are known on every day."""
-        return all(map(math.isfinite, (*self.lower, *self.upper, *self.outer_lower, *self.outer_upper)))
+        return all(map(math.isfinite, itertools.chain(*self.bounds())))
 
 
 @dataclass(frozen=True)
 class SeriesForecast:
     """What is published for one series; `models` has each model's own forecast, kWh by day ahead.
 
-    `reason` says in words why by these models. `backtest` is None where the history is too short for one.
+    `reason` says in words why by these models. `backtest` is None where the history is too short for one. `past` has
+    what the models forecast from earlier days, by how many days back.
     """
 
     band: Band
     method: str
     reason: str
-    models: dict[str, Sequence[float]]
+    models: Mapping[str, Sequence[float]]
+    past: Mapping[int, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     backtest: Backtest | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -96,28 +103,6 @@ def _below(bounds: Sequence[float], inner: list[float]) -> list[float]:
 def _above(bounds: Sequence[float], inner: list[float], yhat: list[float]) -> list[float]:
     known = [_energy(high) if math.isfinite(high) else 2 * kwh for kwh, high in zip(yhat, bounds, strict=True)]
     return list(map(max, known, inner))
-
-
-def site_forecast(
-    history: History, model: str, forecast: Callable[[str | None, Series], SeriesForecast]
-) -> SiteForecast:
-    """`forecast` of the total (named None) and of every appliance.
-
-    An appliance that the model cannot forecast is noted and left out; ForecastFailed if it is the total.
-    """
-    try:
-        total = forecast(None, history.total)
-    except MODEL_ERRORS as error:
-        raise ForecastFailed(model, reason(error)) from error
-    appliances: dict[str, SeriesForecast] = {}
-    skipped: list[str] = []
-    for name, series in history.appliances.items():
-        try:
-            appliances[name] = forecast(name, series)
-        except MODEL_ERRORS as error:
-            skipped.append(f"{name}: no forecast by {model}: {noted_reason(error)}")
-    noted = [note for each in (total, *appliances.values()) for note in each.notes]
-    return SiteForecast(total, appliances, [*history.notes, *noted, *skipped])
 
 
 def reason(error: Exception) -> str:

@@ -1,0 +1,90 @@
+"""The forecast of a site, of what models said of its total and of each appliance."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from energy.documents import YearDecomposition
+from energy.errors import ForecastFailed
+from energy.forecast_calibration import Fitted, reach_kwh
+from energy.forecast_coherence import coherent
+from energy.forecast_history import History, Series
+from energy.forecasting import MODEL_ERRORS, SeriesForecast, SiteForecast, noted_reason, reason, settled
+
+# kWh by day ahead, by days back, by appliance; None is the total.
+type Moved = dict[str | None, dict[int, Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a state's models said of one series. `reason` says in words why by these models."""
+
+    fitted: Fitted
+    reason: str
+    notes: list[str] = field(default_factory=list)
+
+
+def site_forecast(
+    history: History,
+    model: str,
+    ask: Callable[[str | None, Series], Answer],
+    year: YearDecomposition | None = None,
+) -> SiteForecast:
+    """The answers for the total (named None) and for every appliance, made to add up, with bands and backtests.
+
+    An appliance that the models cannot forecast is noted and left out; ForecastFailed if it is the total.
+    """
+    try:
+        answers: dict[str | None, Answer] = {None: ask(None, history.total)}
+    except MODEL_ERRORS as error:
+        raise ForecastFailed(model, reason(error)) from error
+    skipped: list[str] = []
+    for name, series in history.appliances.items():
+        try:
+            answers[name] = ask(name, series)
+        except MODEL_ERRORS as error:
+            skipped.append(f"{name}: no forecast by {model}: {noted_reason(error)}")
+    moved, adds_up = _made_to_add_up(history.members, {name: each.fitted for name, each in answers.items()})
+    forecasts = {name: _series_forecast(name, each, moved[name]) for name, each in answers.items()}
+    noted = [note for each in forecasts.values() for note in each.notes]
+    return SiteForecast(
+        total=forecasts[None],
+        appliances={name: each for name, each in forecasts.items() if name is not None},
+        notes=[*history.notes, *noted, *skipped],
+        coherent=adds_up,
+        year=year,
+    )
+
+
+def _made_to_add_up(members: Sequence[str], fitted: Mapping[str | None, Fitted]) -> tuple[Moved, bool]:
+    """The forecasts of now, and of each earlier day from which the total and all of its members were forecast.
+
+    False where an appliance in the total has no forecast: then each stands for itself.
+    """
+    yhat: Moved = {name: dict(each.medians()) for name, each in fitted.items()}
+    if not members or not all(name in fitted for name in members):
+        return yhat, False
+    together = (None, *members)
+    reach = {name: reach_kwh(fitted[name].band(yhat[name])) for name in together}
+    for back in yhat[None]:
+        if all(back in yhat[name] for name in members):
+            moved = coherent({name: yhat[name][back] for name in together}, members, reach)
+            for name in together:
+                yhat[name][back] = moved[name]
+    return yhat, True
+
+
+def _series_forecast(name: str | None, answer: Answer, yhat: Mapping[int, Sequence[float]]) -> SeriesForecast:
+    fitted = answer.fitted
+    raw, models = fitted.band(yhat), fitted.models()
+    notes = (
+        answer.notes if raw.has_bounds else [*answer.notes, f"{name or 'total'}: too few days to tell how sure this is"]
+    )
+    return SeriesForecast(
+        band=settled(raw),
+        method=fitted.method,
+        reason=answer.reason,
+        models=models[0],
+        past={back: found for back, found in models.items() if back},
+        backtest=fitted.backtest(yhat),
+        notes=notes,
+    )
