@@ -43,8 +43,6 @@ check: setup  ## format, lint, types, fast tests: about a minute
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@sam validate --lint
-	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
 FUZZ ?= 2000
 fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect
