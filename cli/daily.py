@@ -1,7 +1,7 @@
 """The functions that run once a day on AWS, called now: in a lake folder, or in a deployed stack."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -42,6 +42,28 @@ def open_lake(context: ExitStack, lake: Path, timezone: str | None, console: "Co
             return context.enter_context(LocalAws(lake=lake, parameters=parameters, warm=False))
         except (LakeDamaged, LakeInUse) as error:
             fail(f"{error}.")
+
+
+def zone_of_lake(lake: Path) -> str | None:
+    """The time zone that all sites of the lake are published in; None where nothing is published.
+
+    Ends the command where there are several.
+    """
+    import pydantic
+
+    from energy import lake as layout
+    from energy.manifest import Manifest
+    from local.lake_folder import LakeFolder
+
+    zones = set()
+    for stored, path in LakeFolder(lake).objects():
+        if stored.key.startswith(layout.MANIFESTS_PREFIX):
+            # The function reports a manifest that cannot be read.
+            with suppress(pydantic.ValidationError):
+                zones.add(Manifest.model_validate_json(path.read_bytes()).timezone)
+    if len(zones) > 1:
+        fail(f"The sites of {lake} are published in {', '.join(sorted(zones))}. Name one with --timezone.", code=2)
+    return next(iter(zones), None)
 
 
 def invoke_locally(aws: "LocalAws", verb: str, event: dict[str, Any]) -> dict[str, Any]:

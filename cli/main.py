@@ -6,11 +6,14 @@ import typer
 
 import energy
 from cli.check import check
+from cli.executions import executions, redrive
+from cli.forget import forget
 from cli.gc import gc
 from cli.generate import generate
 from cli.problems import problems
 from cli.query import SqlCommand, query
 from cli.reconcile import reconcile
+from cli.reprocess import reprocess
 from cli.run import run
 from cli.tables import tables
 
@@ -31,8 +34,12 @@ app.command(rich_help_panel=READINGS)(run)
 app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
 app.command(rich_help_panel=RESULTS)(tables)
 app.command(rich_help_panel=RESULTS)(problems)
+app.command(rich_help_panel=OPERATIONS)(executions)
+app.command(rich_help_panel=OPERATIONS)(redrive)
+app.command(rich_help_panel=OPERATIONS)(reprocess)
 app.command(rich_help_panel=OPERATIONS)(reconcile)
 app.command(rich_help_panel=OPERATIONS)(gc)
+app.command(rich_help_panel=OPERATIONS)(forget)
 
 
 def _version(wanted: bool) -> None:

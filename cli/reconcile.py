@@ -1,14 +1,13 @@
 """`energy reconcile`: uploads and deletions that were missed, started again."""
 
 import json
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import daily, sources
-from cli.output import fail, safe, write_text
+from cli.output import safe, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +48,7 @@ def reconcile(
         if not as_json:
             _show(found, console)
     else:
-        zone = timezone or _zone(folder)
+        zone = timezone or daily.zone_of_lake(folder)
         with ExitStack() as context:
             aws = daily.open_lake(context, folder, zone, console)
             # Nobody else is at work in this folder, so nothing is under way.
@@ -62,25 +61,6 @@ def reconcile(
         write_text(json.dumps({**answer, "ended": ended}, indent=1, ensure_ascii=False) + "\n")
     if found.need_a_person or set(ended.values()) - {"SUCCEEDED"}:
         raise typer.Exit(1)
-
-
-def _zone(lake: Path) -> str | None:
-    """The time zone that all sites of the lake are published in; None where nothing is published."""
-    import pydantic
-
-    from energy import lake as layout
-    from energy.manifest import Manifest
-    from local.lake_folder import LakeFolder
-
-    zones = set()
-    for stored, path in LakeFolder(lake).objects():
-        if stored.key.startswith(layout.MANIFESTS_PREFIX):
-            # The function reports a manifest that cannot be read.
-            with suppress(pydantic.ValidationError):
-                zones.add(Manifest.model_validate_json(path.read_bytes()).timezone)
-    if len(zones) > 1:
-        fail(f"The sites of {lake} are published in {', '.join(sorted(zones))}. Name one with --timezone.", code=2)
-    return next(iter(zones), None)
 
 
 def _show(found: "Reconciled", console: "Console") -> None:

@@ -1,7 +1,7 @@
 """`energy run`: files through the whole pipeline, on this machine."""
 
 import json
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,10 +131,9 @@ def _through(aws: "LocalAws", file: Path, key: str, console: "Console") -> str |
 
 def cause_of(done: "Execution") -> str:
     """Why an execution failed, in the words of whatever failed in it."""
-    error, cause = done.error or done.status, done.cause or ""
-    with suppress(ValueError, KeyError, TypeError):
-        cause = json.loads(cause)["errorMessage"]
-    return cause if error == "UploadRejected" else f"{error}: {cause}".removesuffix(": ")
+    from local.history import words_of
+
+    return words_of(done.error or done.status, done.cause)
 
 
 def failed_function(history: list[dict[str, Any]]) -> str | None:

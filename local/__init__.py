@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
+from local.history import ExecutionRecord, StateChange
 from local.lake_folder import CatalogTable, LakeDamaged, LakeFolder, LakeInUse
 
 if TYPE_CHECKING:
-    from local.aws import Execution, LocalAws, StateChange
+    from local.aws import Execution, LocalAws
     from local.lambda_runtime import Invocation, InvokeResult
 
 __all__ = [
     "CatalogTable",
     "Execution",
+    "ExecutionRecord",
     "Invocation",
     "InvokeResult",
     "LakeDamaged",

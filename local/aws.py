@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from local.environment import ACCOUNT_ID, REGION, isolated_environment
 from local.guard import Guard
+from local.history import ExecutionRecord, StateChange, Telling, record
 from local.lake_folder import LakeFolder, StoredObject
 
 with isolated_environment():  # moto asks boto3 for its regions while it is imported: a broken profile would break that
@@ -37,28 +38,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
 
 ROOT = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.05
-_FAILED_ATTEMPTS = (
-    "TaskFailed",
-    "TaskTimedOut",
-    "LambdaFunctionFailed",
-    "LambdaFunctionTimedOut",
-    "EvaluationFailed",
-    "TaskSubmitFailed",
-)
 _one_at_a_time = threading.Lock()
-
-
-@dataclass(frozen=True)
-class StateChange:
-    """A step of an execution. `status`: entered, failed (one attempt), caught (left through a Catch), succeeded.
-
-    `seconds` is how long the state took until now; `detail` says what failed.
-    """
-
-    state: str
-    status: str
-    seconds: float
-    detail: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +96,7 @@ class LocalAws:
         self._warm = warm
         self._faults: list[_Fault] = []
         self._started: dict[tuple[str, str | None], str] = {}
+        self._recorded: set[str] = set()
         self._lock = threading.RLock()
         self._saving = threading.Lock()
         self._on_exit = contextlib.ExitStack()
@@ -211,7 +192,7 @@ class LocalAws:
         """What happens in an execution, as it happens, until it ends; TimeoutError if it takes longer."""
         execution = self._execution(execution_arn)
         give_up = time.monotonic() + timeout_seconds
-        told = _Telling()
+        told = Telling()
         while True:
             running = not getattr(execution, "has_ended", False)
             yield from told.changes(_history(execution))
@@ -288,6 +269,18 @@ class LocalAws:
             catalog = _catalog()
         stored = (_stored(key) for key in current.values())
         lake.save(stored, lambda one: bytes(current[one.key].value), catalog, _named_queries())
+        lake.add_executions(self._ended())
+
+    def _ended(self) -> list[ExecutionRecord]:
+        """What became of the executions that have ended and are not recorded yet, oldest first."""
+        states = self.client("stepfunctions")
+        ended = []
+        for arn in self.executions():
+            execution = self._execution(arn)
+            if arn not in self._recorded and getattr(execution, "has_ended", False):
+                ended.append(record(states.describe_execution(executionArn=arn), _history(execution)))
+                self._recorded.add(arn)
+        return ended
 
     def _open(self) -> None:
         self._on_exit.enter_context(_quiet())
@@ -438,73 +431,6 @@ class LocalAws:
         self.retry_waits.append(seconds)
         if not self._skip_retry_waits:
             time.sleep(seconds)
-
-
-class _Telling:
-    """Turns a growing history into state changes, each told once."""
-
-    def __init__(self) -> None:
-        self._told = 0
-        self._failures: dict[int, str] = {}
-
-    def changes(self, history: list[dict[str, Any]]) -> Iterator[StateChange]:
-        by_id = {event["id"]: event for event in history}
-        for event in history[self._told :]:
-            self._told += 1
-            kind = event["type"]
-            if kind.endswith("StateEntered"):
-                yield StateChange(event["stateEnteredEventDetails"]["name"], "entered", 0.0)
-                continue
-            if not kind.endswith("StateExited") and kind not in _FAILED_ATTEMPTS:
-                continue
-            entered = _entered(event, by_id)
-            if entered is None:
-                continue
-            state = entered["stateEnteredEventDetails"]["name"]
-            seconds = (_moment(event) - _moment(entered)).total_seconds()
-            if kind in _FAILED_ATTEMPTS:
-                detail = _failure(event)
-                self._failures[entered["id"]] = detail
-                yield StateChange(state, "failed", seconds, detail)
-            else:
-                caught = self._failures.get(entered["id"]) if _was_caught(event, by_id) else None
-                yield StateChange(state, "caught" if caught else "succeeded", seconds, caught)
-
-
-def _entered(event: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
-    """The event with which the state of `event` was entered."""
-    if event["type"].endswith("StateExited"):
-        name = event["stateExitedEventDetails"]["name"]
-        matches = [
-            other
-            for other in by_id.values()
-            if other["id"] < event["id"]
-            and other["type"].endswith("StateEntered")
-            and other["stateEnteredEventDetails"]["name"] == name
-        ]
-        return matches[-1] if matches else None
-    found: dict[str, Any] | None = event
-    while found is not None and not found["type"].endswith("StateEntered"):
-        found = by_id.get(found["previousEventId"])
-    return found
-
-
-def _was_caught(exited: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> bool:
-    previous = by_id.get(exited["previousEventId"])
-    return previous is not None and (previous["type"] in _FAILED_ATTEMPTS or previous["type"] == "ParallelStateFailed")
-
-
-def _failure(event: dict[str, Any]) -> str:
-    details: dict[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
-    error, cause = details.get("error", event["type"]), str(details.get("cause", ""))
-    with contextlib.suppress(ValueError, AttributeError):
-        cause = json.loads(cause).get("errorMessage", cause)
-    return f"{error}: {cause}" if cause else str(error)
-
-
-def _moment(event: dict[str, Any]) -> dt.datetime:
-    moment = event["timestamp"]
-    return dt.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
 
 
 def _history(execution: Any) -> list[dict[str, Any]]:

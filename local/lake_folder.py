@@ -3,8 +3,9 @@
     DIR/raw/home/march.csv        the object raw/home/march.csv
     DIR/.aws/lake.json            the objects: key to file, version id, etag, time, metadata, sequencer;
                                   and the Glue catalog: databases, tables, views, partitions; and the saved queries
+    DIR/.aws/executions.json      the newest executions: what they were for, their states, how they ended
 
-That one file is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending
+lake.json is the commit. Files of new objects are written first; a new version of an object waits in .aws/pending
 and counts once the index says so. What is no longer needed goes last. A crash at any point leaves the lake before or
 after.
 """
@@ -18,12 +19,16 @@ import os
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from local.history import ExecutionRecord, StateVisit
+
 _SAFE_SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9 _=+,.@()-]{1,200}(?<![ .])")
 _NOT_KEPT = ("athena-results/",)
+# Step Functions keeps executions for 90 days; a laptop sees fewer than this in that time.
+_MOST_EXECUTIONS = 500
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 # How Athena keeps a view in Glue.
 _PRESTO_VIEW = re.compile(r"/\* Presto View: (?P<json>[A-Za-z0-9+/=]+) \*/")
@@ -185,6 +190,28 @@ class LakeFolder:
             if entry["file"] not in kept:
                 self._remove(entry["file"])
 
+    def executions(self) -> list[ExecutionRecord]:
+        """What became of the executions in this lake, oldest first; those of a process that was killed are missing."""
+        found = _read_json(self._executions_file).get("executions", [])
+        return [ExecutionRecord(**{**one, "states": [StateVisit(**each) for each in one["states"]]}) for one in found]
+
+    def add_executions(self, ended: Sequence[ExecutionRecord]) -> None:
+        """Records executions that have ended."""
+        if ended:
+            self._write_executions([*self.executions(), *ended])
+
+    def forget_executions(self, forgotten: Callable[[ExecutionRecord], bool]) -> int:
+        """Takes executions out of the record; how many."""
+        known = self.executions()
+        kept = [one for one in known if not forgotten(one)]
+        if len(kept) < len(known):
+            self._write_executions(kept)
+        return len(known) - len(kept)
+
+    def _write_executions(self, executions: Sequence[ExecutionRecord]) -> None:
+        document = {"format": 1, "executions": [asdict(one) for one in executions[-_MOST_EXECUTIONS:]]}
+        _write_json(self._executions_file, document)
+
     def _settle(self, index: dict[str, dict[str, Any]]) -> None:
         """Moves new versions that the index knows of to their place."""
         for entry in index.values():
@@ -214,6 +241,10 @@ class LakeFolder:
     @property
     def _state(self) -> Path:
         return self.path / ".aws"
+
+    @property
+    def _executions_file(self) -> Path:
+        return self._state / "executions.json"
 
     @property
     def _index_file(self) -> Path:

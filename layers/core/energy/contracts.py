@@ -38,20 +38,22 @@ class EventBucket(Contract):
 class ValidateInput(Contract):
     """State "Validate upload": `detail` of the S3 event, and its `time`.
 
-    `deletion_type` is S3's word for what was deleted; null where an object was created.
+    `deletion_type` is S3's word for what was deleted; null where an object was created. `reprocess` counts how often
+    this version is to be gone through anew at a person's wish; S3's own events have none.
     """
 
     bucket: EventBucket
     object: EventObject
     deletion_type: str | None = Field(default=None, validation_alias=AliasChoices("deletion-type", "deletion_type"))
     time: dt.datetime | None = None
+    reprocess: int = Field(default=0, ge=0)
 
 
 class Upload(Contract):
     """One version of one object under raw/, judged by one recipe. `last_modified` is S3's, UTC.
 
     `told_at` is when S3 said that this version is the current one: the time of the event, or, where no event came, of
-    the listing that showed it (`sequencer` is null then).
+    the listing that showed it (`sequencer` is null then). `reprocessed` counts how often it went through anew.
     """
 
     bucket: str
@@ -64,6 +66,7 @@ class Upload(Contract):
     last_modified: dt.datetime
     told_at: dt.datetime
     recipe: str
+    reprocessed: int = 0
 
     @property
     def site(self) -> str:
@@ -83,7 +86,8 @@ class Upload(Contract):
     @property
     def change_id(self) -> str:
         """Names the change that it makes."""
-        return lake.change_id(self.run_id, self.sequencer or self.told_at.isoformat())
+        told = self.sequencer or self.told_at.isoformat()
+        return lake.change_id(self.run_id, f"{told} again {self.reprocessed}" if self.reprocessed else told)
 
 
 class Deletion(Contract):

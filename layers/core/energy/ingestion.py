@@ -44,10 +44,16 @@ def validate(request: ValidateInput) -> ValidateOutput:
 def _deleted(request: ValidateInput, deletion_type: str) -> ValidateOutput:
     """The deletion, or the version that came to light by it: of a delete marker that was removed, or of the version
     before. What S3 holds now is asked of S3, and is as new as the event.
+
+    ObjectMissing where what is gone is gone for good and nothing of the site is known that could be taken back: a site
+    that was forgotten leaves no trace, however late its events come.
     """
     found = request.object
-    if deletion_type != DELETE_MARKER_CREATED and (current := _current(found)) is not None:
-        return validate(request.model_copy(update={"object": current, "deletion_type": None}))
+    if deletion_type != DELETE_MARKER_CREATED:
+        if (current := _current(found)) is not None:
+            return validate(request.model_copy(update={"object": current, "deletion_type": None}))
+        if not _is_known(lake.site_of_key(found.key)):
+            raise ObjectMissing(found.key, found.version_id)
     deletion = Deletion(
         bucket=request.bucket.name,
         key=_published_key(found.key),
@@ -74,6 +80,11 @@ def _current(found: EventObject) -> EventObject | None:
         version_id=version_id if version_id != "null" else None,
         sequencer=found.sequencer,
     )
+
+
+def _is_known(site: str) -> bool:
+    """Whether anything of the site is published, or waits to be."""
+    return bool(store.list_keys(lake.pending_prefix(site))) or _manifest(site) is not None
 
 
 def _published_key(key: str) -> str:
@@ -110,6 +121,7 @@ def _upload(request: ValidateInput, key: str, metadata: dict[str, Any], rules: R
         last_modified=metadata["LastModified"],
         told_at=request.time or metadata["LastModified"],
         recipe=recipe_of(rules),
+        reprocessed=request.reprocess,
     )
 
 

@@ -93,7 +93,7 @@ def outdates(known: Upload | Deletion, change: Upload | Deletion, read_by: str =
 
     The same version may be told of again later: restored after it had been deleted. Then its newer sequencer counts, or
     the deletion would, when its event comes late. And it may have been read anew by the recipe that holds now,
-    `read_by`.
+    `read_by`, or because a person wanted it so.
     """
     if type(known) is type(change) and known.version == change.version:
         told_later = known.sequencer and change.sequencer and lake.is_newer(change.sequencer, than=known.sequencer)
@@ -104,6 +104,8 @@ def outdates(known: Upload | Deletion, change: Upload | Deletion, read_by: str =
 def _is_read_anew(known: Upload | Deletion, change: Upload | Deletion, read_by: str) -> bool:
     if isinstance(known, Deletion) or isinstance(change, Deletion):
         return False
+    if change.reprocessed > known.reprocessed:
+        return not lake.is_newer(known.sequencer, than=change.sequencer)
     return known.recipe != change.recipe == read_by
 
 
