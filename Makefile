@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check fuzz kills bench bench-second bench-accuracy clean
+.PHONY: help setup run test check fuzz kills load faults bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -51,6 +51,13 @@ fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any
 KILLS ?= 200
 kills: setup  ## kill functions at work (KILLS=200 times, SEED=1) and compare what is published; exit 1 on any difference
 	@python -m tests.storm.kills --kills $(KILLS) --seed $(or $(SEED),1)
+
+LOAD ?= 100
+load: setup  ## start executions at once (LOAD=100), then each alone; exit 1 on any difference in what they publish
+	@python -m tests.load --executions $(LOAD)
+
+faults: setup  ## fail every task of the state machine in every way; prints the number of cells
+	@python -m pytest tests/faults -q
 
 bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
 	@python benchmarks/bench.py $(BENCH)

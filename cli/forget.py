@@ -137,14 +137,15 @@ def everything(pipeline: "Pipeline", site: str) -> Found:
     )
 
 
-def delete(pipeline: "Pipeline", site: str, found: Found) -> Found:
+def delete(pipeline: "Pipeline", site: str, found: Found, query_results: bool = True) -> Found:
     """Deletes all of it, until a look finds nothing; what is left then, if anything.
 
     The manifest goes first: without it an execution that an event of a deletion starts has nothing to take back. What
     an execution has written all the same is found by the next look, once it has ended.
     """
     _delete_versions(pipeline, [each for each in found.versions if each["Key"] == layout.manifest_key(site)])
-    _delete_versions(pipeline, found.query_results)
+    if query_results:
+        _delete_versions(pipeline, found.query_results)
     left = found
     for round_ in range(_MOST_ROUNDS):
         _abort(pipeline, left.unfinished)

@@ -6,6 +6,7 @@ import typer
 
 import energy
 from cli.check import check
+from cli.cost import cost
 from cli.executions import executions, redrive
 from cli.forget import forget
 from cli.gc import gc
@@ -15,6 +16,7 @@ from cli.query import SqlCommand, query
 from cli.reconcile import reconcile
 from cli.reprocess import reprocess
 from cli.run import run
+from cli.smoke import smoke
 from cli.tables import tables
 
 READINGS = "Readings"
@@ -40,6 +42,8 @@ app.command(rich_help_panel=OPERATIONS)(reprocess)
 app.command(rich_help_panel=OPERATIONS)(reconcile)
 app.command(rich_help_panel=OPERATIONS)(gc)
 app.command(rich_help_panel=OPERATIONS)(forget)
+app.command(rich_help_panel=OPERATIONS)(cost)
+app.command(rich_help_panel=OPERATIONS)(smoke)
 
 
 def _version(wanted: bool) -> None:

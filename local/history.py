@@ -18,6 +18,7 @@ _FAILED_ATTEMPTS = (
     "EvaluationFailed",
     "TaskSubmitFailed",
 )
+_WENT_WRONG = ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def visits(history: Sequence[dict[str, Any]]) -> list[StateVisit]:
     """Every state that was entered, in that order; one that was entered again comes again."""
     found: list[StateVisit] = []
     under_way: dict[str, int] = {}
-    for change in Telling().changes(history):
+    for change in Telling().changes(_until_its_end(history)):
         if change.status == "entered":
             under_way[change.state] = len(found)
             found.append(StateVisit(change.state, "failed", 0.0))
@@ -130,21 +131,30 @@ def visits(history: Sequence[dict[str, Any]]) -> list[StateVisit]:
     return found
 
 
-def failed_state(states: Sequence[StateVisit]) -> str | None:
-    """The state in which an execution failed: the last that did not end and had a failed attempt, else the last that
-    did not end; null where all did.
+def failed_state(history: Sequence[dict[str, Any]]) -> str | None:
+    """The state in which an execution failed; null where it did not, or runs.
+
+    It is the one that the failure came from; where the history does not say, as of a timeout of the whole execution,
+    the last that did not end.
     """
-    open_states = [visit for visit in states if visit.status == "failed"]
-    return next((visit.state for visit in reversed(open_states) if visit.failures), None) or (
-        open_states[-1].state if open_states else None
-    )
+    told = _until_its_end(history)
+    if not told or told[-1]["type"] not in _WENT_WRONG:
+        return None
+    by_id = {event["id"]: event for event in history}
+    source: dict[str, Any] | None = by_id.get(told[-1]["previousEventId"])
+    if source is not None and source["type"] == "ParallelStateFailed":
+        # Several branches may have come to something by then: the one that failed says what the execution ended with.
+        failed = (event for event in reversed(told) if event["type"] in _FAILED_ATTEMPTS)
+        source = next((event for event in failed if _error(event) == _error(told[-1])), None)
+    entered = _entered(source, by_id) if source is not None else None
+    if entered is not None:
+        return str(entered["stateEnteredEventDetails"]["name"])
+    return next((visit.state for visit in reversed(visits(history)) if visit.status == "failed"), None)
 
 
 def record(described: Mapping[str, Any], history: Sequence[dict[str, Any]]) -> ExecutionRecord:
     """What DescribeExecution and GetExecutionHistory say."""
-    states = visits(history)
     ended = described.get("stopDate")
-    went_wrong = described["status"] not in {"RUNNING", "SUCCEEDED"}
     return ExecutionRecord(
         name=described["name"],
         status=described["status"],
@@ -153,9 +163,19 @@ def record(described: Mapping[str, Any], history: Sequence[dict[str, Any]]) -> E
         input=json.loads(described.get("input") or "{}"),
         error=described.get("error"),
         cause=described.get("cause"),
-        failed_at=failed_state(states) if went_wrong else None,
-        states=states,
+        failed_at=failed_state(history),
+        states=visits(history),
     )
+
+
+def _until_its_end(history: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Without what a branch that was stopped still had to say."""
+    for place in range(len(history) - 1, -1, -1):
+        if history[place]["type"] == "ExecutionRedriven":
+            break
+        if history[place]["type"] in {"ExecutionSucceeded", *_WENT_WRONG}:
+            return history[: place + 1]
+    return history
 
 
 def words_of(error: str | None, cause: str | None) -> str:
@@ -189,8 +209,16 @@ def _was_caught(exited: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> boo
     return previous is not None and (previous["type"] in _FAILED_ATTEMPTS or previous["type"] == "ParallelStateFailed")
 
 
+def _error(event: dict[str, Any]) -> str | None:
+    return _details(event).get("error")
+
+
+def _details(event: dict[str, Any]) -> dict[str, Any]:
+    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+
+
 def _failure(event: dict[str, Any]) -> str:
-    details: dict[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    details = _details(event)
     error, cause = details.get("error", event["type"]), str(details.get("cause", ""))
     with contextlib.suppress(ValueError, AttributeError):
         cause = json.loads(cause).get("errorMessage", cause)

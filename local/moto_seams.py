@@ -27,13 +27,14 @@ import moto.events.models
 import moto.s3.notifications
 import moto.s3.responses
 import moto.sns.models
+import moto.sqs.models
 import moto.stepfunctions.models
 import moto.stepfunctions.parser.asl.utils.boto_client
 import moto.stepfunctions.parser.models
 import moto.stepfunctions.responses
 from botocore.config import Config
 from moto.events.utils import EventTemplateParser
-from moto.s3.models import FakeKey
+from moto.s3.models import FakeDeleteMarker, FakeKey
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
 from moto.stepfunctions.parser.asl.antlt4utils.antlr4utils import is_terminal
@@ -271,7 +272,7 @@ def s3_events_look_like_aws() -> Iterator[None]:
         self: Any, bucket_name: str, key_name: str, version_id: str | None = None, bypass: bool = False
     ) -> tuple[bool, dict[str, Any]]:
         bucket = self.get_bucket(bucket_name)
-        held = {str(version.version_id) for version in bucket.keys.getlist(key_name)}
+        held = {str(version.version_id) for version in bucket.keys.getlist(key_name, [])}
         done, answer = delete_object(self, bucket_name, key_name, version_id, bypass)
         if done and bucket.is_versioned and bucket.notification_configuration is not None:
             marker = version_id is None
@@ -282,8 +283,8 @@ def s3_events_look_like_aws() -> Iterator[None]:
 
     def send(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
         name = getattr(event_name, "value", event_name)
-        half_of_a_multipart = key.multipart is not None and name == "s3:ObjectCreated:Put"
-        told_by_us = name == _DELETED and bucket.is_versioned and isinstance(key, FakeKey)
+        half_of_a_multipart = name == "s3:ObjectCreated:Put" and key.multipart is not None
+        told_by_us = name == _DELETED and bucket.is_versioned and isinstance(key, FakeKey | FakeDeleteMarker)
         if name not in _REASONS or half_of_a_multipart or told_by_us:
             return
         event = s3_event(account_id, bucket, name, key)
@@ -340,8 +341,8 @@ def sequencer_of(key: Any) -> str:
 
 @contextlib.contextmanager
 def rules_reach_their_targets(started: Started) -> Iterator[None]:
-    """moto's rules know no state machine and no topic as a target. AWS names such executions after the event. A rule
-    with a schedule waits for no event, and no time passes here.
+    """moto's rules know no state machine and no topic as a target, and no dead-letter queue. AWS names such executions
+    after the event. A rule with a schedule waits for no event, and no time passes here.
     """
     rule_class = moto.events.models.Rule
     original = rule_class.send_to_targets
@@ -358,7 +359,10 @@ def rules_reach_their_targets(started: Started) -> Iterator[None]:
         topics = [target for target in self.targets if target["Arn"].split(":")[2] == "sns"]
         if topics and self.event_pattern.matches_event(original_event):
             for target in topics:
-                _notify(self, target, original_event)
+                try:
+                    _notify(self, target, original_event)
+                except Exception:  # noqa: BLE001 - whatever it is: EventBridge gives up on this target alone
+                    _set_aside(self, target, original_event)
         if len(machines) + len(topics) < len(self.targets):
             others = copy.copy(self)
             others.targets = [target for target in self.targets if target not in machines + topics]
@@ -388,6 +392,14 @@ def _notify(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
             {**event, "ingestion-time": event["time"]},
         )
     moto.sns.models.sns_backends[rule.account_id][rule.region_name].publish(json.dumps(message), arn=target["Arn"])
+
+
+def _set_aside(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
+    """What could not be delivered waits in the target's dead-letter queue, where it has one."""
+    arn = target.get("DeadLetterConfig", {}).get("Arn")
+    if arn is not None:
+        queue = arn.rpartition(":")[2]
+        moto.sqs.models.sqs_backends[rule.account_id][rule.region_name].send_message(queue, json.dumps(event))
 
 
 @contextlib.contextmanager

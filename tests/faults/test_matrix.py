@@ -1,0 +1,276 @@
+"""Every Task of the state machine, as its definition has them, times every way to fail.
+
+The real state machine, deployed from template.yaml, with functions that answer at once and fail as told; waits between
+attempts are counted and not waited for. tests/statemachine and tests/storm fail the real functions.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import LocalAws
+from local.history import failed_state, visits
+from local.lambda_runtime import InvokeResult
+
+MACHINE = json.loads((Path(__file__).resolve().parents[2] / "statemachine" / "energy_pipeline.asl.json").read_text())
+
+
+def tasks(machine: dict[str, Any] = MACHINE) -> dict[str, str]:
+    """What each Task calls, by its name: the function's placeholder, or the service."""
+    found = {}
+    for name, state in machine["States"].items():
+        if state["Type"] == "Task":
+            found[name] = state["Arguments"].get("FunctionName") or state["Resource"].rpartition(":states:::")[2]
+        for branch in state.get("Branches", []):
+            found |= tasks(branch)
+    return found
+
+
+TASKS = tasks()
+VERBS = {
+    "${ValidateFunctionArn}": "validate",
+    "${AggregateFunctionArn}": "aggregate",
+    "${DetectAnomaliesFunctionArn}": "detect_anomalies",
+    "${ForecastProphetFunctionArn}": "forecast_prophet",
+    "${ForecastStatsforecastFunctionArn}": "forecast_statsforecast",
+    "${GenerateReportFunctionArn}": "generate_report",
+    "${RefreshPartitionsFunctionArn}": "refresh_partitions",
+}
+SNS = "sns:publish"
+
+# Attempts and longest waits of the three kinds of retry, as docs/operations.md promises them.
+STUMBLED = (7, [2, 4, 8, 16, 32, 60])
+TRANSIENT = (5, [2, 4, 8, 16])
+CRASHED = (2, [5])
+ONCE = (1, [])
+LAMBDA_FAULTS = {
+    "Lambda.TooManyRequestsException": STUMBLED,
+    "Lambda.ServiceException": STUMBLED,
+    "Lambda.AWSLambdaException": STUMBLED,
+    "Lambda.SdkClientException": STUMBLED,
+    "Lambda.ClientExecutionTimeoutException": STUMBLED,
+    "TransientError": TRANSIENT,
+    "Sandbox.Timedout": CRASHED,
+    "Runtime.ExitError": CRASHED,
+    "Runtime.OutOfMemory": CRASHED,
+    "KeyError": ONCE,
+}
+SNS_FAULTS = {
+    "Throttled": STUMBLED,
+    "Throttling": STUMBLED,
+    "InternalError": STUMBLED,
+    "KMSThrottling": STUMBLED,
+    "KmsThrottling": STUMBLED,
+    "SdkClient": STUMBLED,
+    "NotFound": ONCE,
+}
+DATA_ERRORS = {
+    "Validate upload": "InputRejected",
+    "Aggregate readings": "SiteTooLarge",
+    "Detect anomalies": "ValidationError",
+    "Forecast with Prophet": "ForecastFailed",
+    "Forecast with statsforecast": "ForecastFailed",
+    "Generate report": "ValidationError",
+    "Refresh partitions": "CatalogError",
+}
+# What an execution ends with where a Task fails for good. "its own": at that very state, with the Task's error.
+SUCCEEDED, OWN = "SUCCEEDED", "its own"
+ENDS = {
+    "Validate upload": OWN,
+    "Aggregate readings": OWN,
+    "Detect anomalies": OWN,
+    "Forecast with Prophet": SUCCEEDED,
+    "Forecast with statsforecast": SUCCEEDED,
+    "Generate report": "ReportMissing",
+    "Refresh partitions": OWN,
+    "Announce": SUCCEEDED,
+    "Report rejection": "UploadRejected",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A Task that fails so many times in one way; `attempts` are the most that it is called."""
+
+    task: str
+    error: str
+    times: int
+    attempts: int
+    waits: tuple[int, ...]
+
+    @property
+    def heals(self) -> bool:
+        return self.times < self.attempts
+
+
+def cells() -> list[Cell]:
+    """Each way to fail for good, and each that may heal also twice or once, and then no more."""
+    found = []
+    for task, calls in TASKS.items():
+        faults = dict(SNS_FAULTS if calls == SNS else LAMBDA_FAULTS)
+        if task in DATA_ERRORS:
+            faults[DATA_ERRORS[task]] = ONCE
+        for error, (attempts, waits) in faults.items():
+            heals = [min(2, attempts - 1)] if attempts > 1 else []
+            found += [Cell(task, error, times, attempts, tuple(waits)) for times in [*heals, 100]]
+    return found
+
+
+CELLS = cells()
+
+
+class Functions:
+    """Answers as the functions would, and counts what was called."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def answer(self, function: Any, event: dict[str, Any]) -> InvokeResult:
+        site = event["object"]["key"].split("/")[1] if "object" in event else event["publication"]["site"]
+        return InvokeResult(self.payloads(site)[function.logical_id], None, "")
+
+    def payloads(self, site: str) -> dict[str, dict[str, Any]]:
+        return {
+            "ValidateFunction": {"key": f"raw/{site}/a.csv", "site": site, "run_id": "run", "already_published": False},
+            "AggregateFunction": {
+                "site": site,
+                "already_published": False,
+                "pub": "p",
+                "readings": 24,
+                "changes": ["raw: 24 rows accepted"],
+            },
+            "DetectAnomaliesFunction": {"count": 3, "table_prefix": "anomalies/", "summary_key": "summary"},
+            "ForecastProphetFunction": {"method": "Prophet", "notes": []},
+            "ForecastStatsforecastFunction": {"method": "median", "notes": []},
+            "GenerateReportFunction": {"html_key": "reports/report.html", "provider": "rules"},
+            "RefreshPartitionsFunction": {"site": site, "pub": "pub", "report_key": "reports/report.html"},
+        }
+
+
+@pytest.fixture(scope="module")
+def aws():
+    functions = Functions()
+    with LocalAws(skip_retry_waits=True, warm=False) as aws:
+
+        def invoke(function, event):
+            # Aggregation is asked for a site that only validation's answer names.
+            known = event if "object" in event or "publication" in event else {"publication": event["validated"]}
+            return functions.answer(function, known)
+
+        aws._runtime.invoke = invoke
+        yield aws
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(aws):
+    aws.clear_faults()
+    aws.retry_waits.clear()
+    yield
+    aws.clear_faults()
+
+
+def run(aws: LocalAws, site: str):
+    """The finished execution of an upload to that site; no object is needed where no function reads one."""
+    event = {
+        "detail-type": "Object Created",
+        "time": "2026-03-02T00:00:00Z",
+        "detail": {"bucket": {"name": aws.bucket}, "object": {"key": f"raw/{site}/a.csv", "size": 1, "etag": "e"}},
+    }
+    return aws.wait(aws.start(event, name=site), timeout_seconds=60)
+
+
+def fail(aws: LocalAws, cell: Cell) -> str:
+    """Lets the Task fail as the cell says; the error's name as the state machine sees it."""
+    if cell.task == "Report rejection":
+        aws.fail_next("validate", "InputRejected", "NOT_CSV: this is no table")
+    if TASKS[cell.task] == SNS:
+        aws.fail_next_call("sns.Publish", cell.error, times=cell.times)
+        return f"SNS.{cell.error}Exception"
+    aws.fail_next(VERBS[TASKS[cell.task]], cell.error, "as told", times=cell.times)
+    return cell.error
+
+
+def expected(cell: Cell, error: str) -> tuple[str, str | None, str | None]:
+    """Status, error and the state that failed."""
+    if cell.task == "Report rejection" or error == "InputRejected":
+        return "FAILED", "UploadRejected", "UploadRejected"
+    if cell.heals or ENDS[cell.task] == SUCCEEDED:
+        return "SUCCEEDED", None, None
+    if ENDS[cell.task] == OWN:
+        return "FAILED", error, cell.task
+    return "FAILED", ENDS[cell.task], ENDS[cell.task]
+
+
+def test_no_task_and_no_way_to_fail_was_left_out():
+    assert set(TASKS) == set(ENDS)
+    assert len(TASKS) >= 9
+    assert set(DATA_ERRORS) == {task for task, calls in TASKS.items() if calls != SNS}
+    assert len(CELLS) >= 165, len(CELLS)
+
+
+@pytest.mark.parametrize("number", range(len(CELLS)), ids=[f"{c.task}-{c.error}-{c.times}" for c in CELLS])
+def test_every_failure_ends_where_it_should_and_is_told(aws, number):
+    cell = CELLS[number]
+    told = len(aws.notifications())
+    error = fail(aws, cell)
+    done = run(aws, f"cell-{number}")
+
+    status, ends_with, failed_at = expected(cell, error)
+    states = visits(done.history)
+    assert (done.status, done.error, failed_state(done.history)) == (status, ends_with, failed_at)
+
+    (visit,) = [each for each in states if each.state == cell.task]
+    assert len(visit.failures) == min(cell.times, cell.attempts)
+    assert all(error in failure for failure in visit.failures)
+    # Each wait within what backoff and MaxDelaySeconds allow, and none after the last attempt.
+    assert len(aws.retry_waits) == min(cell.times, cell.attempts - 1)
+    assert all(wait <= most for wait, most in zip(aws.retry_waits, cell.waits, strict=False))
+
+    messages = [f"{subject} {message}" for subject, message in aws.notifications()[told:]]
+    if status == "SUCCEEDED":
+        announced = [message for message in messages if "Energy readings published" in message]
+        assert len(announced) == (0 if cell.task == "Announce" and not cell.heals else 1)
+    elif ends_with == "UploadRejected":
+        told_of = [message for message in messages if "Energy upload rejected" in message]
+        assert len(told_of) == (0 if cell.task == "Report rejection" and not cell.heals else 1)
+        assert done.cause in (told_of or [done.cause])[0]
+    else:
+        assert any(done.name in message and "FAILED" in message for message in messages), messages
+
+
+def test_where_nobody_can_be_told_the_execution_and_a_queue_still_know(aws, monkeypatch):
+    """SNS is down for the rule that tells of failures, too: its event waits in the rule's dead-letter queue."""
+
+    def down(*_: Any, **__: Any) -> None:
+        raise RuntimeError("SNS is down")
+
+    monkeypatch.setattr("moto.sns.models.SNSBackend.publish", down)
+    aws.fail_next("aggregate", "KeyError", "'kwh'")
+    done = run(aws, "nobody-told")
+    assert (done.status, done.error) == ("FAILED", "KeyError")
+    described = aws.client("stepfunctions").describe_execution(executionArn=done.arn)
+    assert described["status"] == "FAILED"
+    waiting = []
+    for url in aws.client("sqs").list_queues()["QueueUrls"]:
+        answer = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        waiting += [json.loads(each["Body"]) for each in answer.get("Messages", [])]
+    assert done.arn in [event["detail"]["executionArn"] for event in waiting]
+
+
+def test_both_forecasts_may_fail_and_the_numbers_are_published(aws):
+    aws.fail_next("forecast_prophet", "Sandbox.Timedout", times=100)
+    aws.fail_next("forecast_statsforecast", "Runtime.OutOfMemory", times=100)
+    done = run(aws, "no-forecast")
+    assert done.status == "SUCCEEDED"
+    assert "No forecast" in done.states
+
+
+def test_the_matrix_tells_its_size(aws, capsys):
+    ways = Counter(cell.task for cell in CELLS)
+    with capsys.disabled():
+        print(f"\nfault matrix: {len(CELLS)} cells, {len(TASKS)} tasks: {dict(ways)}")
+    assert sum(ways.values()) == len(CELLS)

@@ -1,0 +1,1 @@
+"""What is done with packages after `sam build` has made them."""
