@@ -94,11 +94,11 @@ SHEET, HTML, MARKDOWN, JSON = report_of(
 
 def shown_by_facts(sheet):
     """Every text that a fact, a cell of a table or an earlier step's sentence may show."""
-    allowed = [fact.text for fact in sheet.facts.values()]
+    allowed = [sheet.text(fact) for fact in sheet.facts]
     for table in sheet.tables.values():
-        allowed += [column.title for column in table.columns] + list(table.notes)
+        allowed += [column.title for column in table.columns]
         for row in table.rows:
-            allowed += table.cells(row)
+            allowed += table.cells(row, sheet.tongue)
     return [*allowed, *sheet.warnings, *sheet.forecast_notes]
 
 
@@ -130,7 +130,7 @@ def test_json_markdown_and_html_say_the_same():
         assert sentence in text
     for table in SHEET.tables.values():
         for row in table.rows:
-            for cell in table.cells(row):
+            for cell in table.cells(row, SHEET.tongue):
                 assert " ".join(cell.split()) in page
                 assert " ".join(cell.split()) in text
 
@@ -142,7 +142,7 @@ def test_json_carries_facts_texts_and_provenance():
         "unit": "share",
         "dp": 1,
         "source": "readings summary",
-        "text": "62.5 %",
+        "text": "62.5%",
     }
     rows = {name: document["facts"][f"rows.{name}"]["value"] for name in ("read", "accepted", "rejected", "duplicates")}
     assert rows == {"read": 2100, "accepted": 2016, "rejected": 70, "duplicates": 14}
@@ -180,9 +180,9 @@ def test_every_chart_has_a_title_a_description_and_its_figures():
 
 
 def test_every_forecast_day_and_bound_is_in_the_table():
-    rows = [SHEET.tables["forecast"].cells(row) for row in SHEET.tables["forecast"].rows]
-    assert rows[0] == ["Mon 30 Mar 2026", "11.0", "8.0", "14.0"]
-    assert rows[-1] == ["Sun 5 Apr 2026", "17.0", "14.0", "20.0"]
+    rows = [SHEET.tables["forecast"].cells(row, SHEET.tongue) for row in SHEET.tables["forecast"].rows]
+    assert rows[0] == ["Mon, 30 Mar 2026", "11.0", "8.0", "14.0"]
+    assert rows[-1] == ["Sun, 5 Apr 2026", "17.0", "14.0", "20.0"]
 
 
 @pytest.mark.slow
@@ -327,7 +327,7 @@ def test_appliances_beyond_those_drawn_are_one_bar():
     drawn = charts(sheet)
     # Four of sixteen things with 28 kWh each.
     assert ">4 others</text>" in drawn["appliances"].svg
-    assert "112.0 kWh · 25.0 %" in drawn["appliances"].svg
+    assert "112.0 kWh · 25.0%" in drawn["appliances"].svg
     assert drawn["profiles"].title.endswith(", the 8 largest")
     assert "The 8 largest of 16 appliances in use." in parsed(html).text
     assert "other" not in charts(SHEET)["appliances"].svg.replace(">Other<", "")

@@ -9,8 +9,9 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from energy.report.facts import WEEKDAYS, FactSheet, Part, Table, Value
-from energy.report.tables import APPLIANCES_DRAWN
+from energy.report.facts import FactSheet, Part, Table
+from energy.report.language import D3_LOCALES, Value
+from energy.report.tables import APPLIANCES_DRAWN, WEEKDAYS
 
 if TYPE_CHECKING:
     import altair
@@ -46,7 +47,7 @@ def charts(sheet: FactSheet) -> dict[str, Chart]:
     if "days" in sheet.tables:
         drawn.append(_days(sheet))
     if "week" in sheet.tables:
-        drawn.append(_week(sheet.tables["week"]))
+        drawn.append(_week(sheet))
     if "profiles" in sheet.tables:
         drawn.append(_profiles(sheet))
     return {chart.id: chart for chart in drawn}
@@ -58,12 +59,12 @@ def _appliances(sheet: FactSheet) -> Chart:
     table = sheet.tables["appliances"]
     rows: list[Row] = []
     for number, row in enumerate(table.rows[:APPLIANCES_DRAWN]):
-        cells = table.cells(row)
+        cells = table.cells(row, sheet.tongue)
         rows.append({"place": number, "name": cells[0], "kwh": row[1], "label": f"{cells[1]} kWh · {cells[2]}"})
-    if others := int(sheet.number("others.count")):
-        kwh, share = sheet.facts["others.kwh"], sheet.facts["others.share"]
-        name = f"{others} other" if others == 1 else f"{others} others"
-        rows.append({"place": len(rows), "name": name, "kwh": kwh.value, "label": f"{kwh.text} · {share.text}"})
+    if sheet.number("others.count"):
+        name = sheet.filled(sheet.plural("{{others.count}} other", "{{others.count}} others", "others.count"))
+        label = f"{sheet.text('others.kwh')} · {sheet.text('others.share')}"
+        rows.append({"place": len(rows), "name": name, "kwh": sheet.facts["others.kwh"].value, "label": label})
     largest = max(float(row["kwh"] or 0) for row in rows)
     # Name and figures stand above their bar, so a long name never squeezes the bars.
     y = alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.6))
@@ -76,10 +77,12 @@ def _appliances(sheet: FactSheet) -> Chart:
     labels = base.mark_text(align="right", color=QUIET, **above).encode(y=y, x=alt.value(WIDTH), text="label:N")
     chart = alt.layer(bars, names, labels).properties(width=WIDTH, height=40 * len(rows))
     first = rows[0]
+    description = sheet.say("Bars of energy by appliance, largest first:")
     return _chart(
+        sheet,
         "appliances",
-        "Energy by appliance",
-        f"Bars of energy by appliance, largest first: {first['name']} with {first['label']} leads.",
+        sheet.say("Energy by appliance"),
+        f"{description} {first['name']}, {first['label']}.",
         chart,
     )
 
@@ -119,25 +122,36 @@ def _days(sheet: FactSheet) -> Chart:
             *layers,
             base.mark_line(color=GREEN, strokeWidth=2, strokeDash=[5, 4]).encode(x=x, y=y("ahead")),
         ]
-    legend = [("line", "Complete day"), ("partly", "Day read in part"), ("unusual", "Unusual hours; larger where more")]
+    legend = [
+        ("line", sheet.say("Complete day")),
+        ("partly", sheet.say("Day read in part")),
+        ("unusual", sheet.say("Unusual hours; larger where more")),
+    ]
     if ahead:
-        legend += [("ahead", "Forecast"), ("band", f"Forecast, the models' own {sheet.facts['F.level'].text} band")]
+        band = sheet.filled(sheet.say("Forecast, the models' own {{F.level}} band"))
+        legend += [("ahead", sheet.say("Forecast")), ("band", band)]
     shown = {"line": "kwh", "partly": "partly", "unusual": "unusual", "ahead": "ahead", "band": "ahead"}
     legend = [(mark, label) for mark, label in legend if any(row.get(shown[mark]) is not None for row in days)]
-    first, last = (table.cells(row)[0] for row in (table.rows[0], table.rows[-1]))
-    description = f"Line of energy by day, kWh, {first} to {last}"
-    description += f", then a dashed forecast with its band up to {sheet.facts['F.last'].text}." if ahead else "."
+    first, last = (table.cells(row, sheet.tongue)[0] for row in (table.rows[0], table.rows[-1]))
+    description = sheet.say("Line of energy by day, kWh:") + f" {first} \u2013 {last}."
+    if ahead:
+        description += " " + sheet.filled(sheet.say("Then a dashed forecast with its band up to {{F.last}}."))
     chart = alt.layer(*layers).properties(width=WIDTH, height=220)
-    shown_days, read_days = len(table.rows), int(sheet.number("site.read_days"))
-    part = f"the last {shown_days} of {read_days} days read, " if shown_days < read_days else ""
-    return _chart("days", f"Energy by day, {part}kWh", description, chart, legend)
+    title = (
+        sheet.filled(sheet.say("Energy by day, the last {{days.shown}} of {{site.read_days}} days read, kWh"))
+        if table.notes
+        else sheet.say("Energy by day, kWh")
+    )
+    return _chart(sheet, "days", title, description, chart, legend)
 
 
-def _week(table: Table) -> Chart:
+def _week(sheet: FactSheet) -> Chart:
     import altair as alt
 
+    table = sheet.tables["week"]
+    names = [sheet.say(name) for name in WEEKDAYS]
     rows: list[Row] = [
-        {"hour": row[0], "weekday": WEEKDAYS[weekday][:3], "kwh": kwh}
+        {"hour": row[0], "weekday": names[weekday], "kwh": kwh}
         for row in table.rows
         for weekday, kwh in enumerate(row[1:])
         if kwh is not None
@@ -150,30 +164,30 @@ def _week(table: Table) -> Chart:
             y=alt.Y(
                 "weekday:O",
                 title=None,
-                scale=alt.Scale(domain=[name[:3] for name in WEEKDAYS]),
+                scale=alt.Scale(domain=names),
                 axis=alt.Axis(domain=False, ticks=False),
             ),
-            opacity=_energy_opacity("kwh", "kWh in the hour"),
+            opacity=_energy_opacity("kwh", sheet.say("kWh in the hour")),
         )
         .properties(width=WIDTH, height=170)
     )
     largest = max(rows, key=lambda row: float(row["kwh"] or 0))
     hour = f"{int(float(largest['hour'] or 0)):02d}:00"
     alike = len({round(float(row["kwh"] or 0), 6) for row in rows}) == 1
-    most = "the same in every hour" if alike else f"most on {largest['weekday']} at {hour}"
-    return _chart(
-        "week",
-        "Mean energy by weekday and hour",
-        f"Heat map of mean energy by weekday and hour of day; {most}.",
-        chart,
-    )
+    most = sheet.say("the same in every hour") if alike else f"{largest['weekday']}, {hour}"
+    description = sheet.say("Heat map of mean energy by weekday and hour of day. Most:") + f" {most}."
+    return _chart(sheet, "week", sheet.say("Mean energy by weekday and hour"), description, chart)
 
 
 def _profiles(sheet: FactSheet) -> Chart:
     import altair as alt
 
     table = sheet.tables["profiles"]
-    part = f", the {len(table.columns) - 1} largest" if table.notes else ""
+    title = (
+        sheet.filled(sheet.say("Share of each appliance's day by hour, the {{profiles.shown}} largest"))
+        if table.notes
+        else sheet.say("Share of each appliance's day by hour")
+    )
     rows: list[Row] = []
     for row in table.rows:
         for place, (column, share) in enumerate(zip(table.columns[1:], row[1:], strict=True)):
@@ -190,16 +204,14 @@ def _profiles(sheet: FactSheet) -> Chart:
                 title=None,
                 axis=alt.Axis(domain=False, ticks=False, labelLimit=LABEL_WIDTH, labelExpr="substring(datum.label, 2)"),
             ),
-            opacity=_energy_opacity("share", "share of its day", ".0%"),
+            opacity=_energy_opacity("share", sheet.say("share of its day"), ".0%"),
         )
         .properties(width=WIDTH - LABEL_WIDTH + 40, height=26 * (len(table.columns) - 1))
     )
-    return _chart(
-        "profiles",
-        f"Share of each appliance's day by hour{part}",
-        "Heat map of the share of each appliance's own daily energy by hour of day; strong colour marks busy hours.",
-        chart,
+    description = sheet.say(
+        "Heat map of the share of each appliance's own daily energy by hour of day; strong colour marks busy hours."
     )
+    return _chart(sheet, "profiles", title, description, chart)
 
 
 def _calendar(table: Table) -> list[Row]:
@@ -272,15 +284,23 @@ def _data(rows: list[Row]) -> "altair.InlineData":
     return alt.InlineData(values=rows)
 
 
-def _chart(
-    name: str, title: str, description: str, chart: "altair.TopLevelMixin", legend: list[tuple[str, str]] | None = None
+def _chart(  # noqa: PLR0913, PLR0917 - what a chart consists of
+    sheet: FactSheet,
+    name: str,
+    title: str,
+    description: str,
+    chart: "altair.TopLevelMixin",
+    legend: list[tuple[str, str]] | None = None,
 ) -> Chart:
     import vl_convert
 
     specification: dict[str, Any] = chart.to_dict(validate=False)
     specification["config"] = _CONFIG
     specification["background"] = None
-    svg = vl_convert.vegalite_to_svg(specification, vl_version=VEGA_LITE_VERSION)
+    locale = D3_LOCALES[sheet.language]
+    svg = vl_convert.vegalite_to_svg(
+        specification, vl_version=VEGA_LITE_VERSION, format_locale=locale, time_format_locale=locale
+    )
     svg = _stable_ids(svg, name)
     head, _, body = svg.removeprefix("<svg").partition(">")
     opening = f'<svg role="img" aria-labelledby="{name}-title {name}-desc" font-family="{FONT}"{head}>'

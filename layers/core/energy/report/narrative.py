@@ -8,9 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from energy.errors import EnergyError
-from energy.report.facts import FactSheet, Part
-
-PLACEHOLDER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_.]*)\}\}")
+from energy.report.facts import PLACEHOLDER, FactSheet, Part
 
 _APPLIANCE_FACT = re.compile(r"(A\d+)\.")
 _NUMBER_WORDS = re.compile(

@@ -7,53 +7,71 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from energy.report.charts import charts
-from energy.report.facts import FactSheet
-from energy.report.narrative import PLACEHOLDER, Narrative
+from energy.report.facts import PLACEHOLDER, FactSheet
+from energy.report.language import message
+from energy.report.narrative import Narrative
 
 if TYPE_CHECKING:
     import jinja2
 
-REPORT_FORMAT = 1
+REPORT_FORMAT = 2
 QUALITY_FACTS = (
-    ("site.complete_days", "Days on which every appliance was read completely"),
-    ("site.readings", "Readings that count"),
-    ("site.uploads", "Uploads that count"),
-    ("rows.read", "Rows in this upload"),
-    ("rows.accepted", "… accepted"),
-    ("rows.rejected", "… rejected"),
-    ("rows.duplicates", "… duplicates, counted once"),
+    ("site.complete_days", message("Days on which every appliance was read completely")),
+    ("site.readings", message("Readings that count")),
+    ("site.uploads", message("Uploads that count")),
+    ("rows.read", message("Rows in this upload")),
+    ("rows.accepted", message("… accepted")),
+    ("rows.rejected", message("… rejected")),
+    ("rows.duplicates", message("… duplicates, counted once")),
 )
 PROVENANCE_FACTS = (
-    ("run.upload", "Upload"),
-    ("run.version", "Version"),
-    ("run.uploaded", "Uploaded, or deleted"),
-    ("run.id", "Run"),
-    ("run.publication", "Publication"),
-    ("run.code_version", "Code version"),
-    ("F.method", "Forecast by"),
+    ("run.upload", message("Upload")),
+    ("run.version", message("Version")),
+    ("run.change", message("What became of it")),
+    ("run.uploaded", message("When")),
+    ("run.id", message("Run")),
+    ("run.publication", message("Publication")),
+    ("run.code_version", message("Code version")),
+    ("F.method", message("Forecast by")),
 )
 
 METHOD = (
-    "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
-    "The busiest hour is the hour of day with the largest mean energy per day.",
-    "On a complete day every appliance that was ever read has readings for nearly all of its intervals; comparisons use"
-    " complete days only. The forecast learns from the days on which the appliances in its total were complete, so it"
-    " may count more.",
-    "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to come"
-    " than its percentage says.",
-    "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a reading. A"
-    " gap is a stretch without readings that is longer than the appliance's usual step allows, also before its first"
-    " reading and after its last.",
-    "What is always on is read from average night hours, so it is an upper limit.",
-    "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard deviations."
-    " It is a hint to look, not a fault.",
-    "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
-    " wording was not verified are given without a figure.",
-    "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been read.",
-    "There are no prices here: nothing in this report is about money.",
+    message(
+        "Every figure is computed from the readings before any text is written; the text cites figures and carries"
+        " none."
+    ),
+    message("The busiest hour is the hour of day with the largest mean energy per day."),
+    message(
+        "On a complete day every appliance that was ever read has readings for nearly all of its intervals;"
+        " comparisons use complete days only. The forecast learns from the days on which the appliances in its total"
+        " were complete, so it may count more."
+    ),
+    message(
+        "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to"
+        " come than its percentage says."
+    ),
+    message(
+        "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a"
+        " reading. A gap is a stretch without readings that is longer than the appliance's usual step allows, also"
+        " before its first reading and after its last."
+    ),
+    message("What is always on is read from average night hours, so it is an upper limit."),
+    message(
+        "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard"
+        " deviations. It is a hint to look, not a fault."
+    ),
+    message(
+        "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources"
+        " whose wording was not verified are given without a figure."
+    ),
+    message(
+        "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been"
+        " read."
+    ),
+    message("There are no prices here: nothing in this report is about money."),
 )
 
-_KEPT_TOGETHER = {"kwh", "kw", "share", "hours", "date"}
+_KEPT_TOGETHER = {"kwh", "kw", "kg", "share", "hours", "duration", "date"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@$]|:(?=//)|(?<=\bwww)\.)")
 _MARKDOWN_START = re.compile(r"^([-+=#]|\d+(?=[.)](?:\s|$)))")
 
@@ -77,10 +95,12 @@ def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
     """Facts, tables and texts; each text as written, with its placeholders, and as read."""
     written = narrative.model_dump(mode="json")
     facts = {
-        name: {**fact.model_dump(mode="json", exclude={"id"}), "text": fact.text} for name, fact in sheet.facts.items()
+        name: {**fact.model_dump(mode="json", exclude={"id"}), "text": sheet.text(name)}
+        for name, fact in sheet.facts.items()
     }
     document = {
         "format": REPORT_FORMAT,
+        "language": sheet.language,
         "provenance": {
             "provider": narrative.provider,
             **{name: sheet.facts[name].value for name, _ in PROVENANCE_FACTS if name in sheet.facts},
@@ -101,8 +121,8 @@ def fill(text: str, sheet: FactSheet, unbroken: bool = False) -> str:
     """A sentence with the facts in place of their placeholders; `unbroken` keeps a number and its unit on one line."""
 
     def shown(match: re.Match[str]) -> str:
-        fact = sheet.facts[match[1]]
-        return fact.text.replace(" ", "\u00a0") if unbroken and fact.unit in _KEPT_TOGETHER else fact.text
+        text = sheet.text(match[1])
+        return text.replace(" ", "\u00a0") if unbroken and sheet.facts[match[1]].unit in _KEPT_TOGETHER else text
 
     return PLACEHOLDER.sub(shown, text)
 
@@ -137,7 +157,7 @@ def _filled(part: Any, sheet: FactSheet) -> Any:
 
 def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
     def shown(names: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-        return [(label, sheet.facts[name].text) for name, label in names if name in sheet.facts]
+        return [(sheet.say(label), sheet.text(name)) for name, label in names if name in sheet.facts]
 
     return {
         "sheet": sheet,
@@ -148,7 +168,10 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "cards": _cards(sheet),
         "quality": shown(QUALITY_FACTS),
         "provenance": shown(PROVENANCE_FACTS),
-        "method": METHOD,
+        "method": [sheet.say(line) for line in METHOD],
+        "say": sheet.say,
+        "tongue": sheet.tongue,
+        "text": sheet.text,
         "fill": lambda text: fill(text, sheet),
         "safe_url": safe_url,
     }
@@ -156,38 +179,44 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
 
 def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
     """Headline figures: label, figure, and what it refers to."""
-    facts = sheet.facts
+    say = sheet.say
+    over_days = sheet.plural("over {{site.days}} day", "over {{site.days}} days", "site.days")
     cards = [
-        ("Total", facts["site.total_kwh"].text, f"over {_days(sheet, 'site.days')}"),
+        (say("Total"), sheet.text("site.total_kwh"), over_days),
         _day_card(sheet),
         _peak_card(sheet),
-        ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
+        (say("Unusual hours"), sheet.text("site.anomalies"), say("of {{AN.hours_judged}} judged")),
     ]
-    if "F.total_kwh" in facts:
-        cards.append(("Days ahead", facts["F.total_kwh"].text, f"over {_days(sheet, 'F.days')}"))
+    if "F.total_kwh" in sheet.facts:
+        over_days = sheet.plural("over {{F.days}} day", "over {{F.days}} days", "F.days")
+        cards.append((say("Days ahead"), sheet.text("F.total_kwh"), over_days))
     else:
-        cards.append(("Days ahead", "no forecast", "reasons below"))
-    return cards
+        cards.append((say("Days ahead"), say("no forecast"), say("reasons below")))
+    return [(label, figure, fill(about, sheet)) for label, figure, about in cards]
 
 
 def _day_card(sheet: FactSheet) -> tuple[str, str, str]:
     if sheet.facts["site.mean_of"].value == "complete days":
-        about = f"mean of {_days(sheet, 'site.complete_days', 'complete ')}"
-        return "An average day", sheet.facts["site.day_kwh"].text, about
-    about = f"mean of {_days(sheet, 'site.read_days')} with readings, complete or not"
-    return "An average day", sheet.facts["site.read_day_kwh"].text, about
+        about = sheet.plural(
+            "mean of {{site.complete_days}} complete day",
+            "mean of {{site.complete_days}} complete days",
+            "site.complete_days",
+        )
+        return sheet.say("An average day"), sheet.text("site.day_kwh"), about
+    about = sheet.plural(
+        "mean of {{site.read_days}} day with readings, complete or not",
+        "mean of {{site.read_days}} days with readings, complete or not",
+        "site.read_days",
+    )
+    return sheet.say("An average day"), sheet.text("site.read_day_kwh"), about
 
 
 def _peak_card(sheet: FactSheet) -> tuple[str, str, str]:
     if sheet.known("site.peak_hour"):
-        return "Busiest hour", sheet.facts["site.peak_hour"].text, "on an average day"
+        return sheet.say("Busiest hour"), sheet.text("site.peak_hour"), sheet.say("on an average day")
     if sheet.facts["site.tells_hours"].value == "no":
-        return "Busiest hour", "\u2013", "not to be told from these readings"
-    return "Busiest hour", "\u2013", "no hour stands out"
-
-
-def _days(sheet: FactSheet, fact: str, kind: str = "") -> str:
-    return f"{sheet.facts[fact].text} {kind}{'day' if sheet.number(fact) == 1 else 'days'}"
+        return sheet.say("Busiest hour"), "\u2013", sheet.say("not to be told from these readings")
+    return sheet.say("Busiest hour"), "\u2013", sheet.say("no hour stands out")
 
 
 @functools.cache
