@@ -52,6 +52,9 @@ KILLS ?= 200
 kills: setup  ## kill functions at work (KILLS=200 times, SEED=1) and compare what is published; exit 1 on any difference
 	@python -m tests.storm.kills --kills $(KILLS) --seed $(or $(SEED),1)
 
+messages: setup  ## collect what the report can say into its catalogues of translations; exit 1 while one is missing
+	@python -m translations
+
 bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
 	@python benchmarks/bench.py $(BENCH)
 

@@ -5,6 +5,7 @@ import os
 
 from pydantic import BaseModel, Field, field_validator
 
+from energy.languages import LanguageCode
 from energy.site_config import known_timezone
 
 
@@ -18,6 +19,7 @@ class Settings(BaseModel):
     glue_database: str = "energy_db"
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
+    report_language: LanguageCode = "en"
     state_machine_arn: str | None = None
     undelivered_queue_url: str | None = None
 

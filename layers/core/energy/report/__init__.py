@@ -2,7 +2,7 @@
 
 import hashlib
 
-from energy import lake, store
+from energy import lake, recipes, store
 from energy.contracts import GenerateReportInput, ReportResult
 from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
 from energy.report import render, rules
@@ -17,7 +17,8 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
     result = request.forecast.result
     forecast = ForecastSummary.model_validate_json(store.read(result.summary_key)) if result else None
 
-    sheet = fact_sheet(request, readings, anomalies, forecast)
+    language = recipes.publication_config(request.publication).config.language or "en"
+    sheet = fact_sheet(request, readings, anomalies, forecast, language)
     narrative = checked(write_text(sheet), sheet)
     forms = {
         "html": (render.html(sheet, narrative), "text/html; charset=utf-8"),

@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from energy.report.language import Language, LanguageCode, Unit, Value, language
+from energy.languages import LanguageCode
+from energy.report.language import Language, Unit, Value, language
 
 PLACEHOLDER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_.]*)\}\}")
 

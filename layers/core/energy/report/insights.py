@@ -138,7 +138,7 @@ def behaviour(sheet: FactSheet) -> list[str]:
             )
             if _differs(sheet, "week")
             else sheet.say(
-                "A weekend day takes {{week.weekend_kwh}}, about as much as a workday's {{week.workday_kwh}}."
+                "A weekend day takes {{week.weekend_kwh}}, about as much as a workday with {{week.workday_kwh}}."
             )
         )
     if sheet.known("trend.change_direction"):

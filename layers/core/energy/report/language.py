@@ -21,13 +21,13 @@ import gettext
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
+
+from energy.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from babel import Locale
 
-LanguageCode = Literal["en", "de"]
-LANGUAGES: tuple[str, ...] = get_args(LanguageCode)
 # The language's own home: English as it is written outside America, with days before months and 24 hours.
 LOCALES = {"en": "en_GB", "de": "de"}
 # For Vega, which draws the axes (https://github.com/d3/d3-format/tree/main/locale).
