@@ -8,7 +8,7 @@ import pytest
 import report_home as home
 from babel.messages.pofile import read_po
 
-from energy.report import render, rules
+from energy.report import document, render, rules
 from energy.report.facts import PLACEHOLDER
 from energy.report.language import CATALOGUES, LANGUAGES, LOCALES, language, put_in
 from energy.report.sheet import fact_sheet
@@ -211,7 +211,7 @@ def test_the_document_tells_its_language_and_keeps_values_apart_from_it():
     documents = {}
     for code in LANGUAGES:
         sheet = fact_sheet(home.request(), home.home(), home.anomalies(home.anomaly()), home.forecast(), code)
-        documents[code] = json.loads(render.json_document(sheet, rules.write_text(sheet)))
+        documents[code] = json.loads(document.json_document(sheet, rules.write_text(sheet)))
     assert [documents[code]["language"] for code in LANGUAGES] == list(LANGUAGES)
     without_text = [
         {name: {key: value for key, value in fact.items() if key != "text"} for name, fact in one["facts"].items()}

@@ -243,7 +243,7 @@ def test_gaps_estimates_flatlines_and_rejected_rows_are_said():
         " all. Rows set apart because they could not be used, over all uploads: 5."
     )
     assert sheet.tables["quality"].rows[-1] == [
-        "All together",
+        None,
         60.0,
         2016,
         0.999,

@@ -249,12 +249,13 @@ class GenerateReportInput(Contract):
 
 
 class ReportResult(Contract):
-    """Where the report lies, and who wrote its text."""
+    """Where the report lies, who wrote its text, and what it says in a few plain lines."""
 
     html_key: str
     markdown_key: str
     json_key: str
     provider: str
+    message: str = ""
 
 
 class RefreshInput(Contract):

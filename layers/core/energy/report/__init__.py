@@ -5,7 +5,7 @@ import hashlib
 from energy import lake, recipes, store
 from energy.contracts import GenerateReportInput, ReportResult
 from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
-from energy.report import render, rules
+from energy.report import document, headlines, render, rules
 from energy.report.narrative import Narrator, checked
 from energy.report.sheet import fact_sheet
 
@@ -23,7 +23,7 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
     forms = {
         "html": (render.html(sheet, narrative), "text/html; charset=utf-8"),
         "md": (render.markdown(sheet, narrative), "text/markdown; charset=utf-8"),
-        "json": (render.json_document(sheet, narrative), "application/json"),
+        "json": (document.json_document(sheet, narrative), "application/json"),
     }
     digest = hashlib.sha256(forms["json"][0]).hexdigest()[:12]
     keys = {
@@ -33,5 +33,9 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
     for extension, (content, content_type) in forms.items():
         store.put_once(keys[extension], content, content_type)
     return ReportResult(
-        html_key=keys["html"], markdown_key=keys["md"], json_key=keys["json"], provider=narrative.provider
+        html_key=keys["html"],
+        markdown_key=keys["md"],
+        json_key=keys["json"],
+        provider=narrative.provider,
+        message=headlines.plain_message(sheet, narrative),
     )

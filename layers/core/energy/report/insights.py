@@ -119,17 +119,7 @@ def _gaps(sheet: FactSheet) -> list[str]:
 
 def behaviour(sheet: FactSheet) -> list[str]:
     """Always-on, workdays against weekends, and the last week against the one before."""
-    said = []
-    if sheet.known("site.base_kw", "site.base_share"):
-        said.append(
-            sheet.say(
-                "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without"
-                " heating, cooling and appliances that run at night by choice. At most this much is always on:"
-                " {{site.base_share}} of a day's energy."
-            )
-        )
-    else:
-        said.append(sheet.say(_ALWAYS_ON_UNKNOWN[str(sheet.facts["site.base_unknown"].value or "thin")]))
+    said = [always_on(sheet)]
     if sheet.known("week.change_direction"):
         said.append(
             sheet.say(
@@ -144,6 +134,17 @@ def behaviour(sheet: FactSheet) -> list[str]:
     if sheet.known("trend.change_direction"):
         said.append(trend(sheet))
     return said
+
+
+def always_on(sheet: FactSheet) -> str:
+    """What is always on at most, or why that cannot be told."""
+    if not sheet.known("site.base_kw", "site.base_share"):
+        return sheet.say(_ALWAYS_ON_UNKNOWN[str(sheet.facts["site.base_unknown"].value or "thin")])
+    return sheet.say(
+        "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without heating,"
+        " cooling and appliances that run at night by choice. At most this much is always on: {{site.base_share}} of a"
+        " day's energy."
+    )
 
 
 def trend(sheet: FactSheet) -> str:

@@ -39,6 +39,7 @@ Unit = Literal[
     "kw",
     "kg",
     "share",
+    "change",
     "count",
     "hour",
     "hours",
@@ -53,6 +54,7 @@ Unit = Literal[
 ]
 Value = float | int | str | None
 
+_REFERENCE = re.compile(r"[A-Z]+\d+|[A-Za-z]\w*(?:\.\w+)+")
 _SLOT = re.compile(r"\{\{([A-Za-z]\w*)((?:\.\w+)*)\}\}")
 _CLDR_UNITS = {"kwh": "energy-kilowatt-hour", "kw": "power-kilowatt", "kg": "mass-kilogram"}
 
@@ -65,14 +67,14 @@ def message(text: str) -> str:
 def put_in(sentence: str, parts: dict[str, str]) -> str:
     """A sentence with its parts: a reference stands for the first word of a placeholder, text for the whole of it.
 
-    A single word is taken for a reference.
+    A reference is that of a thing, as A3, or of a fact, as A3.share; all else is text.
     """
 
     def part(match: re.Match[str]) -> str:
         given = parts.get(match[1])
         if given is None:
             return match[0]
-        return f"{{{{{given}{match[2]}}}}}" if re.fullmatch(r"[A-Za-z][\w.]*", given) else given
+        return f"{{{{{given}{match[2]}}}}}" if _REFERENCE.fullmatch(given) else given
 
     return _SLOT.sub(part, sentence)
 
@@ -166,6 +168,8 @@ def _shown(tongue: Language, value: Value, unit: Unit, dp: int, bare: bool) -> s
     match unit:
         case "share":
             text = tongue.percent(number, dp)
+        case "change":
+            text = f"{'+' if round(number, dp + 2) > 0 else ''}{tongue.percent(number, dp)}"
         case "duration":
             text = _duration(tongue, number)
         case "hours":

@@ -1,12 +1,16 @@
-"""A fact sheet and its narrative as a page, as Markdown and as JSON. All three show the same formatted facts."""
+"""A fact sheet and its narrative as a page and as Markdown: the same formatted facts."""
 
+import base64
 import functools
-import json
+import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from energy.report import headlines, insights
 from energy.report.charts import charts
+from energy.report.document import PROVENANCE_FACTS
 from energy.report.facts import PLACEHOLDER, FactSheet
 from energy.report.language import message
 from energy.report.narrative import Narrative
@@ -14,7 +18,6 @@ from energy.report.narrative import Narrative
 if TYPE_CHECKING:
     import jinja2
 
-REPORT_FORMAT = 2
 QUALITY_FACTS = (
     ("site.complete_days", message("Days on which every appliance was read completely")),
     ("site.readings", message("Readings that count")),
@@ -23,16 +26,6 @@ QUALITY_FACTS = (
     ("rows.accepted", message("… accepted")),
     ("rows.rejected", message("… rejected")),
     ("rows.duplicates", message("… duplicates, counted once")),
-)
-PROVENANCE_FACTS = (
-    ("run.upload", message("Upload")),
-    ("run.version", message("Version")),
-    ("run.change", message("What became of it")),
-    ("run.uploaded", message("When")),
-    ("run.id", message("Run")),
-    ("run.publication", message("Publication")),
-    ("run.code_version", message("Code version")),
-    ("F.method", message("Forecast by")),
 )
 
 METHOD = (
@@ -71,17 +64,30 @@ METHOD = (
     message("There are no prices here: nothing in this report is about money."),
 )
 
-_KEPT_TOGETHER = {"kwh", "kw", "kg", "share", "hours", "duration", "date"}
+_KEPT_TOGETHER = {"kwh", "kw", "kg", "share", "change", "hours", "duration", "date"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@$]|:(?=//)|(?<=\bwww)\.)")
 _MARKDOWN_START = re.compile(r"^([-+=#]|\d+(?=[.)](?:\s|$)))")
 
 
 def html(sheet: FactSheet, narrative: Narrative) -> bytes:
     """One self-contained page: no script, nothing loaded from anywhere."""
-    drawn = charts(sheet)
     page = _templates().get_template("report.html.j2")
-    context = {**_context(sheet, narrative), "fill": lambda text: fill(text, sheet, unbroken=True)}
-    return page.render(**context, charts=drawn).encode()
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    text = page.render(
+        **_context(sheet, narrative) | {"fill": lambda text: fill(text, sheet, unbroken=True)},
+        charts=charts(sheet),
+        contents=[(section, sheet.say(title)) for section, title in headlines.CONTENTS],
+        gains={one.id: headlines.gain(sheet, one) for one in sheet.recommendations},
+        always_on=insights.always_on(sheet),
+        made=sheet.say(
+            "{{Q.coverage}} of the time was read. Text by {{writer}}.", writer=sheet.say(narrative.provider)
+        ),
+        style=style,
+        # Nothing is loaded and nothing runs; of styles, only those that this page brings with it.
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+    )
+    return text.encode()
 
 
 def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
@@ -89,32 +95,6 @@ def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
     page = _templates().get_template("report.md.j2")
     text = page.render(**_context(sheet, narrative))
     return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode()
-
-
-def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
-    """Facts, tables and texts; each text as written, with its placeholders, and as read."""
-    written = narrative.model_dump(mode="json")
-    facts = {
-        name: {**fact.model_dump(mode="json", exclude={"id"}), "text": sheet.text(name)}
-        for name, fact in sheet.facts.items()
-    }
-    document = {
-        "format": REPORT_FORMAT,
-        "language": sheet.language,
-        "provenance": {
-            "provider": narrative.provider,
-            **{name: sheet.facts[name].value for name, _ in PROVENANCE_FACTS if name in sheet.facts},
-            "forecast_notes": sheet.forecast_notes,
-            "warnings": sheet.warnings,
-        },
-        "text": _filled(written, sheet),
-        "written": written,
-        "appliances": [one.model_dump(mode="json") for one in sheet.appliances],
-        "recommendations": [one.model_dump(mode="json") for one in sheet.recommendations],
-        "facts": facts,
-        "tables": {name: table.model_dump(mode="json", exclude={"id"}) for name, table in sheet.tables.items()},
-    }
-    return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def fill(text: str, sheet: FactSheet, unbroken: bool = False) -> str:
@@ -145,16 +125,6 @@ def safe_url(url: str) -> str | None:
     return url if plain else None
 
 
-def _filled(part: Any, sheet: FactSheet) -> Any:
-    if isinstance(part, str):
-        return fill(part, sheet)
-    if isinstance(part, list):
-        return [_filled(item, sheet) for item in part]
-    if isinstance(part, dict):
-        return {name: _filled(item, sheet) for name, item in part.items()}
-    return part
-
-
 def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
     def shown(names: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         return [(sheet.say(label), sheet.text(name)) for name, label in names if name in sheet.facts]
@@ -165,7 +135,7 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "facts": sheet.facts,
         "tables": sheet.tables,
         "recommendations": {one.id: one for one in sheet.recommendations},
-        "cards": _cards(sheet),
+        "cards": headlines.cards(sheet),
         "quality": shown(QUALITY_FACTS),
         "provenance": shown(PROVENANCE_FACTS),
         "method": [sheet.say(line) for line in METHOD],
@@ -177,46 +147,9 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
     }
 
 
-def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
-    """Headline figures: label, figure, and what it refers to."""
-    say = sheet.say
-    over_days = sheet.plural("over {{site.days}} day", "over {{site.days}} days", "site.days")
-    cards = [
-        (say("Total"), sheet.text("site.total_kwh"), over_days),
-        _day_card(sheet),
-        _peak_card(sheet),
-        (say("Unusual hours"), sheet.text("site.anomalies"), say("of {{AN.hours_judged}} judged")),
-    ]
-    if "F.total_kwh" in sheet.facts:
-        over_days = sheet.plural("over {{F.days}} day", "over {{F.days}} days", "F.days")
-        cards.append((say("Days ahead"), sheet.text("F.total_kwh"), over_days))
-    else:
-        cards.append((say("Days ahead"), say("no forecast"), say("reasons below")))
-    return [(label, figure, fill(about, sheet)) for label, figure, about in cards]
-
-
-def _day_card(sheet: FactSheet) -> tuple[str, str, str]:
-    if sheet.facts["site.mean_of"].value == "complete days":
-        about = sheet.plural(
-            "mean of {{site.complete_days}} complete day",
-            "mean of {{site.complete_days}} complete days",
-            "site.complete_days",
-        )
-        return sheet.say("An average day"), sheet.text("site.day_kwh"), about
-    about = sheet.plural(
-        "mean of {{site.read_days}} day with readings, complete or not",
-        "mean of {{site.read_days}} days with readings, complete or not",
-        "site.read_days",
-    )
-    return sheet.say("An average day"), sheet.text("site.read_day_kwh"), about
-
-
-def _peak_card(sheet: FactSheet) -> tuple[str, str, str]:
-    if sheet.known("site.peak_hour"):
-        return sheet.say("Busiest hour"), sheet.text("site.peak_hour"), sheet.say("on an average day")
-    if sheet.facts["site.tells_hours"].value == "no":
-        return sheet.say("Busiest hour"), "\u2013", sheet.say("not to be told from these readings")
-    return sheet.say("Busiest hour"), "\u2013", sheet.say("no hour stands out")
+@functools.cache
+def _style() -> str:
+    return Path(__file__).with_name("templates").joinpath("report.css").read_text().strip()
 
 
 @functools.cache

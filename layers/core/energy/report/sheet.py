@@ -15,6 +15,7 @@ from energy.report.tables import (
     APPLIANCES_DRAWN,
     MAX_TEXT_LENGTH,
     NO,
+    PEAK_HOURS,
     UNUSUAL_SHOWN,
     YES,
     rounded_down,
@@ -22,7 +23,6 @@ from energy.report.tables import (
     tells_hours,
 )
 
-PEAK_HOURS = range(18, 21)
 NIGHT_HOURS = range(1, 5)
 MIN_NIGHTS = 7
 MIN_DAYS_SEASONAL = 90

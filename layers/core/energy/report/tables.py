@@ -13,6 +13,7 @@ PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 12
 QUALITY_SHOWN = 50
 MAX_TEXT_LENGTH = 400
+PEAK_HOURS = range(18, 21)
 YES, NO = message("yes"), message("no")
 
 # Marked here, as each is the title of a column and the label of a row in the chart.
@@ -32,6 +33,7 @@ def tables(
 ) -> dict[str, Table]:
     """The tables by id; one that has no rows is left out. Adds the facts that their notes cite."""
     built = [
+        _versus(facts),
         _appliances(readings, anomalies),
         _days(facts, readings, anomalies),
         _week(readings),
@@ -43,6 +45,40 @@ def tables(
     if forecast:
         built += [_forecast(forecast), _forecast_appliances(forecast)]
     return {table.id: table for table in built if table.rows}
+
+
+def _versus(facts: Collector) -> Table:
+    """Rows in pairs: what was before, and what came after it, with the change."""
+
+    def value(fact: str) -> float | None:
+        known = facts.facts[fact].value
+        return known if isinstance(known, float) else None
+
+    pairs = (
+        (
+            message("Seven complete days before"),
+            "trend.before_kwh",
+            message("Last seven complete days"),
+            "trend.recent_kwh",
+        ),
+        (message("Workday, mean"), "week.workday_kwh", message("Weekend day, mean"), "week.weekend_kwh"),
+    )
+    rows: list[list[Value]] = []
+    for before, then, after, now in pairs:
+        first, second = value(then), value(now)
+        if first and second is not None:
+            rows += [[before, first, None], [after, second, second / first - 1]]
+    return Table(
+        id="versus",
+        title="Energy now and before",
+        columns=[
+            Column(title="Time", unit="word"),
+            _energy("Energy, kWh", [float(row[1] or 0) for row in rows]),
+            Column(title="Change", unit="change", dp=1),
+        ],
+        rows=rows,
+        source="readings summary",
+    )
 
 
 def _appliances(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
