@@ -246,7 +246,7 @@ def _forecast(sheet: FactSheet) -> Chart:
         scale = alt.Scale(domain=[0, top], nice=True)
 
         def x(field: str) -> "altair.X":
-            axis = alt.Axis(tickCount=5, format=_tick_format(top), grid=True)
+            axis = alt.Axis(tickCount=5, format=_tick_format(top), grid=False)
             return alt.X(f"{field}:Q", title=None, scale=scale, axis=axis)
 
         data = _data(rows)
@@ -463,7 +463,8 @@ def _svg(chart: "altair.TopLevelMixin", name: str, title: str, description: str,
     svg = vl_convert.vegalite_to_svg(
         specification, vl_version=VEGA_LITE_VERSION, format_locale=locale, time_format_locale=locale
     )
-    svg = _stable_ids(svg, name)
+    # The whole drawing has one role, a title and a description; its parts have none.
+    svg = _stable_ids(re.sub(r' (?:role|aria-roledescription|aria-hidden)="[^"]*"', "", svg), name)
     head, _, body = svg.removeprefix("<svg").partition(">")
     opening = f'<svg role="img" aria-labelledby="{name}-title {name}-desc" font-family="{FONT}"{head}>'
     words = (
