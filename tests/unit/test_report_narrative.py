@@ -30,33 +30,34 @@ def test_the_text_by_rules_is_grounded():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("The home used 320 kWh.", "a number"),
-        ("The home used \uff13\uff12\uff10 kWh.", "a number"),
-        ("Level \u2163.", "a number"),
-        ("A \u00bc of it.", "a number"),
-        ("Half of it, twice.", "a number"),
-        ("Thirty percent.", "a number"),
-        ("It used {{A1.kwh}} %.", "percent sign"),
+        ("The home used 320 kWh.", "number"),
+        ("The home used \uff13\uff12\uff10 kWh.", "number"),
+        ("Level \u2163.", "number"),
+        ("A \u00bc of it.", "number"),
+        ("Half of it, twice.", "number"),
+        ("Thirty percent.", "number"),
+        ("It used {{A1.kwh}} %.", "character"),
         ("It used {{A9.kwh}}.", "there is no fact A9.kwh"),
         ("It used {{A1.year_kwh}}.", "fact A1.year_kwh is not known"),
-        ("It used {{A1.kwh}.", "a brace"),
-        ("It used {A1.kwh}.", "a brace"),
+        ("It used {{A1.kwh}.", "brace"),
+        ("It used {A1.kwh}.", "brace"),
         ("<b>bold</b>", "markup"),
-        ("See https://example.org", "markup"),
+        ("See https://example.org", "link"),
         ("[text](x)", "markup"),
         ("reversed \u202e text", "invisible"),
     ],
 )
 def test_refused(text, problem):
     found = problems(with_summary(text), SHEET)
-    assert any(problem in one for one in found), found
+    assert any(problem in str(one) for one in found), found
     with pytest.raises(NotGrounded, match="the text by rules was refused"):
         checked(with_summary(text), SHEET)
 
 
 def test_a_finding_may_only_cite_its_own_appliance():
     finding = Finding(appliance="A1", text="It used {{A2.kwh}} of {{site.total_kwh}}.")
-    assert problems(GOOD.model_copy(update={"findings": [finding]}), SHEET) == ["fact A2.kwh is not about A1"]
+    found = problems(GOOD.model_copy(update={"findings": [finding]}), SHEET)
+    assert any("fact A2.kwh is not about A1" in str(one) for one in found)
 
 
 def test_recommendations_and_appliances_must_exist():
@@ -66,14 +67,17 @@ def test_recommendations_and_appliances_must_exist():
             "findings": [Finding(appliance="A99", text="It is large.")],
         }
     )
-    assert problems(invented, SHEET) == ["there is no appliance A99", "there is no recommendation R99"]
+    assert [one.detail for one in problems(invented, SHEET)] == [
+        "there is no recommendation R99",
+        "there is no appliance A99",
+    ]
 
 
 def test_an_upgrade_is_told_at_its_own_appliance():
     upgrade = next(one for one in SHEET.recommendations if one.rule == "heat_pump")
     finding = Finding(appliance="A2", text="x", upgrades=(Action(recommendation=upgrade.id, text="Change it."),))
     found = problems(GOOD.model_copy(update={"findings": [finding]}), SHEET)
-    assert found == [f"recommendation {upgrade.id} is not about A2"]
+    assert f"recommendation {upgrade.id} is not about A2" in [one.detail for one in found]
 
 
 def test_behaviour_in_words():
@@ -239,7 +243,7 @@ def test_gaps_estimates_flatlines_and_rejected_rows_are_said():
         "Of the time from the first day to the last, 99.9% has readings, as a mean of all appliances. Gaps: 3. The"
         " longest begins on Sat, 14 Mar 2026, 13:00 and lasts 3 days (Dishwasher). Estimated, not measured: 12% of the"
         " readings, 20% of the energy. They count like any other, also where unusual hours and the days ahead are"
-        " computed. Stretches of one and the same value for a day or longer, as from a meter that hangs: 1, 60 h in"
+        " computed. Stretches of the same value for a day or longer, as from a meter that hangs: 1, 60 h in"
         " all. Rows set apart because they could not be used, over all uploads: 5."
     )
     assert sheet.tables["quality"].rows[-1] == [

@@ -315,8 +315,9 @@ def test_thin_homes_still_get_a_report(readings, anomalies, has, has_not):
 def test_a_reader_can_pass_on_the_text_to_another_writer():
     """The seam: any function from a fact sheet to a narrative can write, and is checked all the same."""
     sheet = SHEET
-    narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": ["It used {{A1.kwh}}."]})
-    assert "It used 200.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
+    summary = ["All in all it was {{site.total_kwh}}."]
+    narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": summary})
+    assert "All in all it was 320.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
 
 
 def test_the_chart_of_days_says_which_days_it_shows():

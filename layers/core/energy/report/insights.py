@@ -39,7 +39,12 @@ def summary(sheet: FactSheet) -> list[str]:
         )
     ]
     if sheet.known("A1.share"):
-        said.append(sheet.say("The largest part went to {{A1.name}}: {{A1.kwh}}, {{A1.share}} of the total."))
+        # Without a rank another appliance used as much.
+        said.append(
+            sheet.say("The largest part went to {{A1.name}}: {{A1.kwh}}, {{A1.share}} of the total.")
+            if sheet.known("A1.rank")
+            else sheet.say("{{A1.name}} used {{A1.kwh}}, {{A1.share}} of the total.")
+        )
     else:
         said.append(sheet.say("No energy was used in this time, so there are no shares."))
     if sheet.known("site.peak_hour"):
@@ -82,7 +87,7 @@ def quality(sheet: FactSheet) -> list[str]:
     if sheet.number("Q.flatlines"):
         said.append(
             sheet.say(
-                "Stretches of one and the same value for a day or longer, as from a meter that hangs: {{Q.flatlines}},"
+                "Stretches of the same value for a day or longer, as from a meter that hangs: {{Q.flatlines}},"
                 " {{Q.flatline_hours}} in all."
             )
         )
@@ -165,20 +170,15 @@ def peak(sheet: FactSheet) -> list[str]:
     """When most is used, and who uses it then."""
     if not sheet.known("site.peak_hour"):
         if sheet.facts["site.tells_hours"].value == "no":
-            return [sheet.say("The busiest hours cannot be told from these readings.")]
+            return [sheet.say("These readings do not tell the hours of a day apart.")]
         if not sheet.number("site.total_kwh"):
             return [sheet.say("No energy was used in this time, so no hour is busier than another.")]
         return [sheet.say("No hour of the day stands out: every hour takes about the same.")]
     said = [sheet.say("The home uses most at {{site.peak_hour}}.")]
     if sheet.known("site.peak_share"):
         said.append(sheet.say("The evening band {{site.peak_band}} takes {{site.peak_share}} of a day."))
-    evening = [
-        appliance.ref
-        for appliance in sheet.appliances
-        if sheet.known(f"{appliance.ref}.peak_share", f"{appliance.ref}.day_kwh")
-    ]
-    if evening:
-        ref = max(evening, key=lambda one: sheet.number(f"{one}.peak_share") * sheet.number(f"{one}.day_kwh"))
+    first = [one.ref for one in sheet.appliances if sheet.facts[f"{one.ref}.peak_rank"].value == 1]
+    for ref in first:
         said.append(
             sheet.say("In that band {{A.name}} uses most; {{A.peak_share}} of its own energy falls into it.", A=ref)
         )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import statistics
+from collections import Counter
 
 from energy import __version__
 from energy.contracts import Deletion, GenerateReportInput
@@ -59,6 +60,7 @@ def fact_sheet(
     for appliance, summary in zip(appliances, readings.appliances, strict=True):
         _add_appliance(facts, appliance, summary, anomalies)
     _add_classes(facts, appliances)
+    _add_ranks(facts, appliances)
     _add_always_on(facts, readings, appliances)
     _add_anomalies(facts, anomalies)
     if forecast:
@@ -210,6 +212,26 @@ def _add_classes(facts: Collector, appliances: list[Appliance]) -> None:
         same = [other.ref for other in appliances if other.kind == appliance.kind]
         facts.add(f"{appliance.ref}.same_class", len(same), "count", _READINGS)
         facts.add(f"{appliance.ref}.smallest_of_class", int(same[-1] == appliance.ref), "count", _READINGS)
+
+
+def _add_ranks(facts: Collector, appliances: list[Appliance]) -> None:
+    """The place of each appliance by energy, and by energy in the evening band; none where two share a place."""
+    energy = {one.ref: _known_number(facts, f"{one.ref}.kwh") for one in appliances}
+    evening = {
+        one.ref: _known_number(facts, f"{one.ref}.peak_share") * _known_number(facts, f"{one.ref}.day_kwh")
+        for one in appliances
+    }
+    for name, kwh in (("rank", energy), ("peak_rank", evening)):
+        places = Counter(kwh.values())
+        for ref, own in kwh.items():
+            alone = own > 0 and places[own] == 1
+            place = 1 + sum(other > own for other in kwh.values())
+            facts.add(f"{ref}.{name}", place if alone else None, "count", _READINGS)
+
+
+def _known_number(facts: Collector, fact: str) -> float:
+    value = facts.facts[fact].value
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list[Appliance]) -> None:
