@@ -249,13 +249,14 @@ class GenerateReportInput(Contract):
 
 
 class ReportResult(Contract):
-    """Where the report lies, who wrote its text, and what it says in a few plain lines."""
+    """Where the report lies, who wrote its text, what it says in a few plain lines, which models were asked for it."""
 
     html_key: str
     markdown_key: str
     json_key: str
     provider: str
     message: str = ""
+    attempts: list[str] = []
 
 
 class RefreshInput(Contract):

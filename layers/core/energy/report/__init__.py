@@ -5,12 +5,12 @@ import hashlib
 from energy import lake, recipes, store
 from energy.contracts import GenerateReportInput, ReportResult
 from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
-from energy.report import document, headlines, render, rules
+from energy.report import document, headlines, render, writers
 from energy.report.narrative import Narrator, checked
 from energy.report.sheet import fact_sheet
 
 
-def publish(request: GenerateReportInput, write_text: Narrator = rules.write_text) -> ReportResult:
+def publish(request: GenerateReportInput, write_text: Narrator | None = None) -> ReportResult:
     """Reads what the earlier steps found, writes the report in its three forms, and says where."""
     readings = ReadingsSummary.model_validate_json(store.read(request.publication.summary_key))
     anomalies = AnomalySummary.model_validate_json(store.read(request.anomalies.summary_key))
@@ -19,7 +19,8 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
 
     language = recipes.publication_config(request.publication).config.language or "en"
     sheet = fact_sheet(request, readings, anomalies, forecast, language)
-    narrative = checked(write_text(sheet), sheet)
+    write = write_text or writers.narrator(request.publication)
+    narrative = checked(write(sheet), sheet)
     forms = {
         "html": (render.html(sheet, narrative), "text/html; charset=utf-8"),
         "md": (render.markdown(sheet, narrative), "text/markdown; charset=utf-8"),
@@ -38,4 +39,5 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
         json_key=keys["json"],
         provider=narrative.provider,
         message=headlines.plain_message(sheet, narrative),
+        attempts=[one.told() for one in narrative.origin.attempts],
     )

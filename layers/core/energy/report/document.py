@@ -25,12 +25,15 @@ def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
     """Facts, tables and texts. Values and units are in no language, the titles of tables in English; the `text` of a
     fact and the texts as read are in the report's; `written` has those with their placeholders.
     """
-    written = narrative.model_dump(mode="json")
+    written = narrative.model_dump(mode="json", exclude={"origin"})
     document = {
         "format": FORMAT,
         "language": sheet.language,
         "provenance": {
             "provider": narrative.provider,
+            **narrative.origin.model_dump(mode="json"),
+            "tokens": narrative.origin.tokens,
+            "cost_usd": narrative.origin.cost_usd,
             **{name: sheet.facts[name].value for name, _ in PROVENANCE_FACTS if name in sheet.facts},
         },
         "text": _filled(written, sheet),

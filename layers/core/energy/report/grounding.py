@@ -223,7 +223,8 @@ def _claims(sentence: Sentence, sheet: FactSheet) -> Iterator[tuple[str, str]]:
         found = claim.words[sheet.language].search(sentence.words)
         if found and figures and not any(claim.facts.match(fact) for fact in sentence.facts):
             yield "claim", f"{found[0]!r} with figures that are not about {claim.name}"
-        if not found and claim.facts_need_words:
+        said = found or (claim.or_said_by and claim.or_said_by.search(sentence.words))
+        if not said and claim.facts_need_words:
             bare = [fact for fact in figures if claim.facts_need_words.match(fact)]
             if bare:
                 yield "claim", f"{bare[0]} is {claim.name}, which the sentence does not say"

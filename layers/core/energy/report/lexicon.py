@@ -84,7 +84,7 @@ LARGEST = {
         maximum most(?<!at_most)(?!_of|_likely|_recent) primary chief number-one foremost outrank* first_place
     """),
     "de": _words("""
-        größte* höchste* stärkste* längste* am_meisten meiste häufigste* haupt* spitzenreiter* dominier*
+        größte* höchste(?!ns)* stärkste* längste* am_meisten meiste häufigste* haupt* spitzenreiter* dominier*
         führend* maximum maximale* oberste*
     """),
 }
@@ -171,6 +171,7 @@ class Claim:
     words: dict[str, re.Pattern[str]]
     facts: re.Pattern[str]
     facts_need_words: re.Pattern[str] | None = None
+    or_said_by: re.Pattern[str] | None = None
 
 
 SAVING = Claim(
@@ -185,7 +186,7 @@ CLAIMS = (
         "money",
         {
             "en": _words("cost* price* bills? billed pays? paid spend* spent money charged? tariffs?"),
-            "de": _words("*kosten kostet* *preis* *rechnung* bezahl* zahl(?:t|en|te|ten) geld *tarif*"),
+            "de": _words("*kosten kostet* *preis* *rechnung* bezahl* zahl(?:t|te|ten) geld *tarif*"),
         },
         re.compile(r".*(?:cost|price|money|tariff|charge|bill|export|plan|spend|paid)"),
     ),
@@ -258,9 +259,11 @@ CLAIMS = (
         "the days ahead",
         {
             "en": _words("will forecast* expect* predict* tomorrow coming upcoming ahead next"),
-            "de": _words("wird werden vorhersage* prognos* erwart* vorausgesagt morgen kommend* nächst*"),
+            "de": _words("vorhersage* prognos* erwart* vorausgesagt voraussichtlich* morgen kommend* nächst*"),
         },
         re.compile(r"F\.|.*(?:forecast|ahead)"),
         re.compile(r"F\.total"),
+        # The future tense, but also the passive voice.
+        or_said_by=_words("wird werden"),
     ),
 )

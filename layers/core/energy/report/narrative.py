@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from energy.errors import EnergyError
 from energy.report.facts import PLACEHOLDER, FactSheet, Part
@@ -33,10 +34,53 @@ class Finding(Part):
     upgrades: tuple[Action, ...] = ()
 
 
+class Attempt(Part):
+    """One question to a model and what became of it; `reasons` say why its answer, or it, was of no use.
+
+    Tokens and cost are null where the provider did not tell them, or its price is not known.
+    """
+
+    provider: str
+    model: str
+    outcome: Literal["accepted", "refused", "failed"]
+    reasons: tuple[str, ...] = ()
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+    def told(self) -> str:
+        """In a line for a log."""
+        why = f": {', '.join(self.reasons)}" if self.reasons else ""
+        return f"{self.provider} {self.model} {self.outcome}{why}"
+
+
+class Origin(Part):
+    """How a text came about: by which model, null if by rules, and who was asked before. Refused answers cost, too."""
+
+    model: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def tokens(self) -> int | None:
+        """All tokens that were counted; null if none were."""
+        counted = [
+            count for one in self.attempts for count in (one.input_tokens, one.output_tokens) if count is not None
+        ]
+        return sum(counted) if counted else None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What all attempts cost that counted tokens; null if the price of any of them is not known."""
+        costs = [one.cost_usd for one in self.attempts if one.output_tokens is not None]
+        known = [cost for cost in costs if cost is not None]
+        return round(sum(known), 6) if costs and len(known) == len(costs) else None
+
+
 class Narrative(Part):
     """The whole text. Every list may be empty: then there is nothing to say."""
 
     provider: str
+    origin: Origin = Origin()
     summary: list[str]
     quality: list[str]
     behaviour: list[str]

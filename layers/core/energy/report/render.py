@@ -138,6 +138,7 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "cards": headlines.cards(sheet),
         "quality": shown(QUALITY_FACTS),
         "provenance": shown(PROVENANCE_FACTS),
+        "text_by": _text_by(narrative, sheet),
         "method": [sheet.say(line) for line in METHOD],
         "say": sheet.say,
         "tongue": sheet.tongue,
@@ -145,6 +146,32 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "fill": lambda text: fill(text, sheet),
         "safe_url": safe_url,
     }
+
+
+def _text_by(narrative: Narrative, sheet: FactSheet) -> str:
+    """Who wrote, how often models were asked for it, and what that took."""
+    origin, tongue = narrative.origin, sheet.tongue
+    asked, number = len(origin.attempts), tongue.number
+    who = sheet.say(narrative.provider) + (f", {origin.model}" if origin.model else "")
+    if not asked:
+        return who
+    n = number(asked, 0)
+    if origin.model:
+        took = [tongue.plural("{{n}} question", "{{n}} questions", asked, n=n)]
+    else:
+        took = [
+            tongue.plural(
+                "{{n}} question to a model without a usable answer",
+                "{{n}} questions to models without a usable answer",
+                asked,
+                n=n,
+            )
+        ]
+    if origin.tokens is not None:
+        took.append(sheet.say("{{n}} tokens", n=number(origin.tokens, 0)))
+    if origin.cost_usd is not None:
+        took.append(sheet.say("about {{usd}} US dollars", usd=number(origin.cost_usd, 4)))
+    return f"{who}: {', '.join(took)}"
 
 
 @functools.cache
