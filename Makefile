@@ -43,6 +43,8 @@ check: setup  ## format, lint, types, fast tests: about a minute
 	@ruff format --check .
 	@ruff check .
 	@mypy
+	@sam validate --lint
+	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
 FUZZ ?= 2000
 fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect
@@ -58,6 +60,9 @@ load: setup  ## start executions at once (LOAD=100), then each alone; exit 1 on 
 
 faults: setup  ## fail every task of the state machine in every way; prints the number of cells
 	@python -m pytest tests/faults -q
+
+messages: setup  ## collect what the report can say into its catalogues of translations; exit 1 while one is missing
+	@python -m translations
 
 bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
 	@python benchmarks/bench.py $(BENCH)

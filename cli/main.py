@@ -14,6 +14,7 @@ from cli.generate import generate
 from cli.problems import problems
 from cli.query import SqlCommand, query
 from cli.reconcile import reconcile
+from cli.report import report
 from cli.reprocess import reprocess
 from cli.run import run
 from cli.smoke import smoke
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command(rich_help_panel=READINGS)(generate)
 app.command(rich_help_panel=READINGS)(check)
 app.command(rich_help_panel=READINGS)(run)
+app.command(rich_help_panel=RESULTS)(report)
 app.command(rich_help_panel=RESULTS, cls=SqlCommand)(query)
 app.command(rich_help_panel=RESULTS)(tables)
 app.command(rich_help_panel=RESULTS)(problems)

@@ -10,4 +10,5 @@ def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Writes the report of one publication."""
     request = GenerateReportInput.model_validate(event)
     written = report.publish(request)
+    logger.info("report written", provider=written.provider, attempts=written.attempts)
     return written.model_dump(mode="json")

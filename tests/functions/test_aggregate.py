@@ -287,6 +287,20 @@ def test_a_publication_keeps_the_configuration_that_it_was_begun_with(lake_on_mo
     assert config_of(later).limits.appliances == 30
 
 
+def test_the_report_speaks_the_stack_s_language_where_the_site_names_none(
+    lake_on_moto, validated, aggregate, monkeypatch
+):
+    reading = "timestamp,appliance,kwh\n2024-01-01T00:00:00,Heater,1\n"
+    assert config_of(aggregate(validated(reading))).language == "en"
+    monkeypatch.setenv("REPORT_LANGUAGE", "de")
+    settings.cache_clear()
+    german = aggregate(validated(reading))
+    configure(lake_on_moto, "language: en")
+    english = aggregate(validated(reading))
+    assert [config_of(german).language, config_of(english).language] == ["de", "en"]
+    assert german["pub"] != english["pub"]
+
+
 def test_the_same_version_is_published_anew_where_the_configuration_changed_and_only_then(
     lake_on_moto, validated, aggregate
 ):

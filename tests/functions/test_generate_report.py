@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from energy.errors import ObjectMissing
+from energy.recipes import ConfigSnapshot
+from energy.site_config import SiteConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = importlib.util.spec_from_file_location("report_home", ROOT / "tests" / "unit" / "report_home.py")
@@ -60,6 +62,17 @@ def test_the_same_input_again_is_the_same_report(documents, load_handler, contex
     before = {name: body(documents, first[name]) for name in NAMES.values()}
     assert handler(event(), context) == first
     assert {name: body(documents, first[name]) for name in NAMES.values()} == before
+
+
+def test_the_report_speaks_the_language_of_the_publication_s_configuration(documents, load_handler, context):
+    snapshot = ConfigSnapshot(config=SiteConfig(language="de"))
+    documents.put_object(Bucket="lake", Key="config.json", Body=snapshot.model_dump_json().encode())
+    told = event()
+    told["publication"]["config_key"] = "config.json"
+    result = load_handler("generate_report")(told, context)
+    assert '<html lang="de">' in body(documents, result["html_key"]).decode()
+    assert "320,0 kWh" in body(documents, result["markdown_key"]).decode()
+    assert json.loads(body(documents, result["json_key"]))["language"] == "de"
 
 
 def test_other_words_about_the_same_numbers_lie_beside_the_first(documents, load_handler, context):

@@ -14,6 +14,7 @@ from energy.contracts import RowCounts, Upload, ValidateInput
 from energy.manifest import Manifest, ManifestUpload
 from energy.recipes import recipe_of, site_rules
 from energy.reconciliation import ReconcileInput
+from energy.site_config import SiteConfig
 
 BUCKET = "lake"
 SECONDS = itertools.count()
@@ -96,7 +97,7 @@ def publish(versions, site="home"):
     uploads = {
         key: ManifestUpload(upload=upload(key, version), rows=ROWS, months=[]) for key, version in versions.items()
     }
-    made_by = recipes.publication_recipe("UTC", recipes.ConfigSnapshot())
+    made_by = recipes.publication_recipe("UTC", recipes.ConfigSnapshot(config=SiteConfig(language="en")))
     manifest = Manifest(
         site=site, pub="p", code_version="0", timezone="UTC", made_by=made_by, uploads=uploads, tables={}
     )

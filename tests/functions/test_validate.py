@@ -12,7 +12,7 @@ from energy.contracts import Deletion, RowCounts, ValidateOutput
 from energy.documents import UploadQuality
 from energy.errors import InputRejected, ObjectMissing, SiteConfigInvalid
 from energy.manifest import Manifest, ManifestUpload
-from energy.site_config import Rules
+from energy.site_config import Rules, SiteConfig
 
 BUCKET = "lake"
 HEADER = "timestamp,appliance,kwh\n"
@@ -159,7 +159,7 @@ def publish(*outputs):
         pub="p",
         code_version="0",
         timezone="UTC",
-        made_by=recipes.publication_recipe("UTC", recipes.ConfigSnapshot()),
+        made_by=recipes.publication_recipe("UTC", recipes.ConfigSnapshot(config=SiteConfig(language="en"))),
         uploads={upload.key: ManifestUpload(upload=upload, rows=rows, months=["2024-03"]) for upload in uploads},
         tables={},
     )

@@ -12,6 +12,7 @@ import sqlglot
 from moto.events.models import EventPattern
 
 from energy.schema import DATABASE, TABLES
+from energy.settings import Settings
 from tests.infra.conftest import MANAGED_POLICIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,6 +221,44 @@ def test_no_action_is_a_wildcard_and_resources_are_named(resources):
                     assert WITHOUT_RESOURCE.fullmatch(action), f"{name}: {action}"
                 checked += 1
     assert checked >= 40
+
+
+def test_the_report_may_ask_the_models_that_are_configured_and_no_other(resources):
+    """Policies of their own, so that a stack that asks nobody allows nothing."""
+    policies = {name: one for name, one in resources.items() if one["Type"] == "AWS::IAM::Policy"}
+    assert {name: one["Condition"] for name, one in policies.items()} == {
+        "AskBedrock": "AsksBedrock",
+        "ReadOpenAiKey": "AsksOpenAi",
+    }
+    assert all(one["Properties"]["Roles"] == [{"Ref": "GenerateReportFunctionRole"}] for one in policies.values())
+    profile, model = policies["AskBedrock"]["Properties"]["PolicyDocument"]["Statement"]
+    (key,) = policies["ReadOpenAiKey"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [actions(one) for one in (profile, model)] == [["bedrock:InvokeModel"]] * 2
+    assert profile["Resource"]["Fn::Sub"].endswith(":inference-profile/${BedrockModelId}")
+    text, parts = model["Resource"]["Fn::Sub"]
+    assert text.endswith(":foundation-model/${Vendor}.${Model}")
+    names = parts["Vendor"]["Fn::Select"], parts["Model"]["Fn::Select"]
+    profile_id = "eu.anthropic.claude-haiku-4-5-20251001-v1:0"
+    assert [profile_id.split(".")[place] for place, _ in names] == ["anthropic", "claude-haiku-4-5-20251001-v1:0"]
+    assert model["Condition"]["ArnEquals"]["bedrock:InferenceProfileArn"] == profile["Resource"]
+    assert (actions(key), key["Resource"]) == (["secretsmanager:GetSecretValue"], {"Ref": "OpenAiSecretArn"})
+
+
+@pytest.mark.parametrize(
+    "name", ["ReportProviders", "ReportSeconds", "BedrockModelId", "OpenAiModel", "OpenAiSecretArn"]
+)
+def test_the_template_and_the_code_agree_on_who_writes(name, source):
+    """So that a function without these variables, as on a laptop, does as a new stack does."""
+    parameter = source["Parameters"][name]
+    defaults = Settings(lake_bucket="lake")
+    variable = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("open_ai", "openai")
+    given = Settings.model_validate({"lake_bucket": "lake", variable: parameter["Default"]})
+    assert getattr(given, variable) == getattr(defaults, variable)
+    for value in parameter.get("AllowedValues", []):
+        assert Settings.model_validate({"lake_bucket": "lake", variable: value}).report_providers[-1] == "rules"
+    variables = source["Resources"]["GenerateReportFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables[variable.upper()] == {"Ref": name}
+    assert variables["LANGSMITH_TRACING"] == "false"
 
 
 def test_managed_policies_are_for_logs_and_traces_only(resources):
@@ -497,10 +536,9 @@ def test_outputs_say_how_to_go_on(source):
 
 
 def test_settings_of_the_code_are_set_by_the_template(source):
-    from energy.settings import Settings
-
     shared = set(source["Globals"]["Function"]["Environment"]["Variables"])
     # The others cannot know the state machine: it is made of them.
     starting = set(source["Resources"]["ReconcileFunction"]["Properties"]["Environment"]["Variables"])
-    assert {name.upper() for name in Settings.model_fields} <= shared | starting
+    writing = set(source["Resources"]["GenerateReportFunction"]["Properties"]["Environment"]["Variables"])
+    assert {name.upper() for name in Settings.model_fields} <= shared | starting | writing
     assert {"LAKE_BUCKET", "SITE_TIMEZONE", "MAX_REJECTED_SHARE"} <= shared

@@ -138,8 +138,8 @@ def test_a_home():
     found = {one.rule: one for one in sheet.recommendations}
     setback, drying = found["heat_setback_8h"], found["dish_air_dry"]
     assert "heat_setpoint_1c" not in found
-    assert [sheet.facts[f"{setback.id}.{name}"].text for name in ("save_low", "save_high")] == ["10.0 kWh", "20.0 kWh"]
-    assert [sheet.facts[f"{drying.id}.{name}"].text for name in ("save_low", "save_high")] == ["12.0 kWh", "16.0 kWh"]
+    assert [sheet.text(f"{setback.id}.{name}") for name in ("save_low", "save_high")] == ["10.0 kWh", "20.0 kWh"]
+    assert [sheet.text(f"{drying.id}.{name}") for name in ("save_low", "save_high")] == ["12.0 kWh", "16.0 kWh"]
     assert [drying.conditional, setback.conditional, found["heat_pump"].quantified] == [True, False, False]
     assert sheet.facts["save.behaviour_low"].value == pytest.approx(10)
     assert sheet.facts["save.behaviour_high"].value == pytest.approx(36)

@@ -6,7 +6,7 @@ import pytest
 import report_home as home
 
 from energy.report.appliances import classify, display_name
-from energy.report.facts import format_value
+from energy.report.language import language
 from energy.report.sheet import fact_sheet
 
 
@@ -17,23 +17,23 @@ def sheet_of(readings, anomalies=None, forecast=None, **request):
 
 
 def texts(sheet, *ids):
-    return [sheet.facts[fact].text for fact in ids]
+    return [sheet.text(fact) for fact in ids]
 
 
 def test_site_and_appliances():
     sheet = sheet_of(home.home(), home.anomalies(home.anomaly()))
     assert texts(sheet, "site.total_kwh", "site.days", "site.peak_hour") == ["320.0 kWh", "28", "19:00\u201320:00"]
-    assert texts(sheet, "A1.name", "A1.kwh", "A1.share", "A1.kind") == ["Heater", "200.0 kWh", "62.5 %", "heater"]
+    assert texts(sheet, "A1.name", "A1.kwh", "A1.share", "A1.kind") == ["Heater", "200.0 kWh", "62.5%", "heater"]
     assert texts(sheet, "A1.anomalies", "A2.anomalies", "AN1.z") == ["1", "0", "4.0"]
 
 
 def test_weekends_against_workdays_and_this_week_against_the_last():
     sheet = sheet_of(home.home())
-    assert texts(sheet, "week.workday_kwh", "week.weekend_kwh", "week.change") == ["10.0 kWh", "15.0 kWh", "50 %"]
+    assert texts(sheet, "week.workday_kwh", "week.weekend_kwh", "week.change") == ["10.0 kWh", "15.0 kWh", "50%"]
     assert sheet.facts["week.change_direction"].value == "more"
     assert texts(sheet, "trend.recent_kwh", "trend.before_kwh") == ["80.0 kWh", "80.0 kWh"]
     assert sheet.facts["trend.change_direction"].value == "about as much"
-    assert texts(sheet, "trend.first", "trend.last") == ["Mon 23 Mar 2026", "Sun 29 Mar 2026"]
+    assert texts(sheet, "trend.first", "trend.last") == ["Mon, 23 Mar 2026", "Sun, 29 Mar 2026"]
 
 
 def test_trend_leaves_days_read_in_part_out():
@@ -42,13 +42,13 @@ def test_trend_leaves_days_read_in_part_out():
             [home.appliance("A", 30.0, 1.0)], [1.0] * 7 + [9.0] + [2.0] * 7, complete=[True] * 7 + [False] + [True] * 7
         )
     )
-    assert texts(sheet, "trend.recent_kwh", "trend.before_kwh", "trend.change") == ["14.0 kWh", "7.0 kWh", "100 %"]
+    assert texts(sheet, "trend.recent_kwh", "trend.before_kwh", "trend.change") == ["14.0 kWh", "7.0 kWh", "100%"]
 
 
 def test_always_on_is_the_quietest_night_hour_without_heating_and_what_runs_at_night_by_choice():
     # The other things alone: 40 / 28 / 24 = 0.0595 kW, 1.43 kWh a day of 320 / 28 = 11.43 kWh.
     sheet = sheet_of(home.home())
-    assert sheet.facts["site.base_kw"].text == "0.06 kW"
+    assert sheet.text("site.base_kw") == "0.06 kW"
     assert sheet.facts["site.base_share"].value == pytest.approx(0.125)
 
 
@@ -76,21 +76,21 @@ def test_heating_is_not_scaled_to_a_year_before_a_season_was_read():
     short = sheet_of(home.readings([home.appliance("Heater", 890.0, 1.0, days=89)], [10.0] * 89))
     assert short.facts["A1.year_kwh"].value is None
     season = sheet_of(home.readings([home.appliance("Heater", 900.0, 1.0, days=90)], [10.0] * 90))
-    assert season.facts["A1.year_kwh"].text == "3,650 kWh"
+    assert season.text("A1.year_kwh") == "3,650 kWh"
     fridge = sheet_of(home.readings([home.appliance("Fridge", 14.0, 1.0, days=7)], [2.0] * 7))
-    assert fridge.facts["A1.year_kwh"].text == "730 kWh"
+    assert fridge.text("A1.year_kwh") == "730 kWh"
 
 
 def test_forecast_facts():
     sheet = sheet_of(home.home(), forecast=home.forecast())
     assert texts(sheet, "F.total_kwh", "F.level", "F.first", "F.last") == [
         "98.0 kWh",
-        "80 %",
-        "Mon 30 Mar 2026",
-        "Sun 5 Apr 2026",
+        "80%",
+        "Mon, 30 Mar 2026",
+        "Sun, 5 Apr 2026",
     ]
     assert texts(sheet, "F.highest_day", "F.highest_kwh", "F.highest_lower", "F.highest_upper") == [
-        "Sun 5 Apr 2026",
+        "Sun, 5 Apr 2026",
         "17.0 kWh",
         "14.0 kWh",
         "20.0 kWh",
@@ -155,17 +155,17 @@ def test_a_shown_name_is_one_short_visible_line():
         (0.0, "kwh", 1, "0.0 kWh"),
         (-0.001, "kwh", 1, "0.0 kWh"),
         (-2.5, "kwh", 1, "-2.5 kWh"),
-        (0.735, "share", 1, "73.5 %"),
+        (0.735, "share", 1, "73.5%"),
         (23, "hour", 0, "23:00\u201300:00"),
         (0, "weekday", 0, "Monday"),
         (2.04, "sigma", 0, "2.0"),
-        ("2026-03-02", "date", 0, "Mon 2 Mar 2026"),
-        ("2026-03-02T18:00:00", "datetime", 0, "Mon 2 Mar 2026 18:00"),
+        ("2026-03-02", "date", 0, "Mon, 2 Mar 2026"),
+        ("2026-03-02T18:00:00", "datetime", 0, "Mon, 2 Mar 2026, 18:00"),
         (None, "kwh", 1, "not known"),
     ],
 )
 def test_formats(value, unit, dp, text):
-    assert format_value(value, unit, dp) == text
+    assert language("en").value(value, unit, dp) == text
 
 
 def test_last_day_shown_is_the_last_day_read():
@@ -173,7 +173,8 @@ def test_last_day_shown_is_the_last_day_read():
     rows = sheet.tables["days"].rows
     assert len(rows) == 56
     assert rows[-1][0] == (home.FIRST + dt.timedelta(days=99)).isoformat()
-    assert sheet.tables["days"].notes == ["The last 56 of 100 days read."]
+    assert sheet.tables["days"].notes == ["The last {{days.shown}} of {{site.read_days}} days read."]
+    assert texts(sheet, "days.shown", "site.read_days") == ["56", "100"]
 
 
 def test_every_unusual_hour_counts_on_its_day_not_only_the_largest():

@@ -30,33 +30,34 @@ def test_the_text_by_rules_is_grounded():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("The home used 320 kWh.", "a number"),
-        ("The home used \uff13\uff12\uff10 kWh.", "a number"),
-        ("Level \u2163.", "a number"),
-        ("A \u00bc of it.", "a number"),
-        ("Half of it, twice.", "a number"),
-        ("Thirty percent.", "a number"),
-        ("It used {{A1.kwh}} %.", "percent sign"),
+        ("The home used 320 kWh.", "number"),
+        ("The home used \uff13\uff12\uff10 kWh.", "number"),
+        ("Level \u2163.", "number"),
+        ("A \u00bc of it.", "number"),
+        ("Half of it, twice.", "number"),
+        ("Thirty percent.", "number"),
+        ("It used {{A1.kwh}} %.", "character"),
         ("It used {{A9.kwh}}.", "there is no fact A9.kwh"),
         ("It used {{A1.year_kwh}}.", "fact A1.year_kwh is not known"),
-        ("It used {{A1.kwh}.", "a brace"),
-        ("It used {A1.kwh}.", "a brace"),
+        ("It used {{A1.kwh}.", "brace"),
+        ("It used {A1.kwh}.", "brace"),
         ("<b>bold</b>", "markup"),
-        ("See https://example.org", "markup"),
+        ("See https://example.org", "link"),
         ("[text](x)", "markup"),
         ("reversed \u202e text", "invisible"),
     ],
 )
 def test_refused(text, problem):
     found = problems(with_summary(text), SHEET)
-    assert any(problem in one for one in found), found
+    assert any(problem in str(one) for one in found), found
     with pytest.raises(NotGrounded, match="the text by rules was refused"):
         checked(with_summary(text), SHEET)
 
 
 def test_a_finding_may_only_cite_its_own_appliance():
     finding = Finding(appliance="A1", text="It used {{A2.kwh}} of {{site.total_kwh}}.")
-    assert problems(GOOD.model_copy(update={"findings": [finding]}), SHEET) == ["fact A2.kwh is not about A1"]
+    found = problems(GOOD.model_copy(update={"findings": [finding]}), SHEET)
+    assert any("fact A2.kwh is not about A1" in str(one) for one in found)
 
 
 def test_recommendations_and_appliances_must_exist():
@@ -66,23 +67,26 @@ def test_recommendations_and_appliances_must_exist():
             "findings": [Finding(appliance="A99", text="It is large.")],
         }
     )
-    assert problems(invented, SHEET) == ["there is no appliance A99", "there is no recommendation R99"]
+    assert [one.detail for one in problems(invented, SHEET)] == [
+        "there is no recommendation R99",
+        "there is no appliance A99",
+    ]
 
 
 def test_an_upgrade_is_told_at_its_own_appliance():
     upgrade = next(one for one in SHEET.recommendations if one.rule == "heat_pump")
     finding = Finding(appliance="A2", text="x", upgrades=(Action(recommendation=upgrade.id, text="Change it."),))
     found = problems(GOOD.model_copy(update={"findings": [finding]}), SHEET)
-    assert found == [f"recommendation {upgrade.id} is not about A2"]
+    assert f"recommendation {upgrade.id} is not about A2" in [one.detail for one in found]
 
 
 def test_behaviour_in_words():
     assert said(GOOD.behaviour) == (
         "In the quietest hour of 01:00\u201305:00 the home draws 0.06 kW on average, without heating, cooling and"
-        " appliances that run at night by choice. At most this much is always on: 12 % of a day's energy."
-        " A weekend day takes 15.0 kWh, 50 % more than a workday with 10.0 kWh."
-        " The last 7 complete days (Mon 23 Mar 2026 to Sun 29 Mar 2026) took 80.0 kWh, about as much as the 7 complete"
-        " days before with 80.0 kWh."
+        " appliances that run at night by choice. At most this much is always on: 12% of a day's energy."
+        " A weekend day takes 15.0 kWh, 50% more than a workday with 10.0 kWh."
+        " The last 7 complete days (Mon, 23 Mar 2026 to Sun, 29 Mar 2026) took 80.0 kWh, about as much as the 7"
+        " complete days before with 80.0 kWh."
     )
 
 
@@ -101,7 +105,7 @@ def test_three_to_five_actions_those_with_a_figure_first():
 def test_auditor_goes_by_energy_and_names_upgrades_with_their_condition():
     assert [finding.appliance for finding in GOOD.findings] == ["A1", "A2", "A3"]
     heater = GOOD.findings[0]
-    assert "200.0 kWh, 62.5 % of the total" in fill(heater.text, SHEET)
+    assert "200.0 kWh, 62.5% of the total" in fill(heater.text, SHEET)
     assert fill(heater.text, SHEET).endswith(
         "Unusual hours: 1, more than 2 standard deviations above its mean hour; see whether it ran as intended."
     )
@@ -160,21 +164,21 @@ def test_a_router_is_not_to_be_switched_off():
 
 
 def test_a_capped_saving_is_one_figure_and_says_that_it_is_capped():
-    # Two refrigerators: unplugging the second saves all of its 140 of 280 kWh, of which 15 %, 42 kWh, are counted.
+    # Two refrigerators: unplugging the second saves all of its 140 of 280 kWh, of which 15%, 42 kWh, are counted.
     fridges = [home.appliance("Fridge", 140.0, 0.5), home.appliance("Old fridge", 140.0, 0.5)]
     sheet, narrative = narrated(home.readings(fridges, [10.0] * 28))
     assert said(narrative.saving, sheet) == (
-        "Of what the habits that apply here may save together, at most 42.0 kWh is counted over the days read (15 % of"
+        "Of what the habits that apply here may save together, at most 42.0 kWh is counted over the days read (15% of"
         " the total): that habits alone save no more is an assumption."
     )
     assert sheet.facts["save.behaviour_low"].value == 0
 
 
 def test_a_range_whose_ends_read_the_same_is_one_figure():
-    # A quarter of the dryer's 28 kWh, less or more: 7 kWh of 280, 2.5 %.
+    # A quarter of the dryer's 28 kWh, less or more: 7 kWh of 280, 2.5%.
     appliances = [home.appliance("Other", 252.0, 0.9), home.appliance("Dryer", 28.0, 0.1)]
     sheet, narrative = narrated(home.readings(appliances, [10.0] * 28))
-    assert "may together save 7.0 kWh over the days read, 2.5 % of the total." in said(narrative.saving, sheet)
+    assert "may together save 7.0 kWh over the days read, 2.5% of the total." in said(narrative.saving, sheet)
 
 
 def test_days_ahead_that_are_all_alike_have_no_highest():
@@ -184,11 +188,11 @@ def test_days_ahead_that_are_all_alike_have_no_highest():
     )
     sheet, narrative = narrated(home.home(), forecast=alike)
     assert (
-        "Every day takes about the same: 11.0 kWh. The models' own 80 % band lies within 8.0 kWh to 14.0 kWh."
+        "Every day takes about the same: 11.0 kWh. The models' own 80% band lies within 8.0 kWh to 14.0 kWh."
         in said(narrative.forecast, sheet)
     )
     assert "highest" not in said(narrative.forecast, sheet)
-    assert "The highest day is Sun 5 Apr 2026 with 17.0 kWh; the models' own 80 % band" in said(GOOD.forecast)
+    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh; the models' own 80% band" in said(GOOD.forecast)
 
 
 def test_no_hour_is_busiest_where_all_are_alike():
@@ -211,7 +215,7 @@ def test_nothing_used_says_so_and_no_more():
 def test_the_quality_of_complete_readings_is_said_plainly():
     sheet = fact_sheet(home.request(), home.home(), home.anomalies(), None)
     assert said(rules.write_text(sheet).quality, sheet) == (
-        "Of the time from the first day to the last, 100.0 % has readings, as a mean of all appliances. There are no"
+        "Of the time from the first day to the last, 100.0% has readings, as a mean of all appliances. There are no"
         " gaps between them. No reading is marked as estimated."
     )
 
@@ -236,14 +240,14 @@ def test_gaps_estimates_flatlines_and_rejected_rows_are_said():
     readings = readings.model_copy(update={"appliances": appliances, "quality": home.quality(2016, **changes)})
     sheet = fact_sheet(home.request(), readings, home.anomalies(), None)
     assert said(rules.write_text(sheet).quality, sheet) == (
-        "Of the time from the first day to the last, 99.9 % has readings, as a mean of all appliances. Gaps: 3. The"
-        " longest begins on Sat 14 Mar 2026 13:00 and lasts 3 days (Dishwasher). Estimated, not measured: 12 % of the"
-        " readings, 20 % of the energy. They count like any other, also where unusual hours and the days ahead are"
-        " computed. Stretches of one and the same value for a day or longer, as from a meter that hangs: 1, 60 h in"
+        "Of the time from the first day to the last, 99.9% has readings, as a mean of all appliances. Gaps: 3. The"
+        " longest begins on Sat, 14 Mar 2026, 13:00 and lasts 3 days (Dishwasher). Estimated, not measured: 12% of the"
+        " readings, 20% of the energy. They count like any other, also where unusual hours and the days ahead are"
+        " computed. Stretches of the same value for a day or longer, as from a meter that hangs: 1, 60 h in"
         " all. Rows set apart because they could not be used, over all uploads: 5."
     )
     assert sheet.tables["quality"].rows[-1] == [
-        "All together",
+        None,
         60.0,
         2016,
         0.999,

@@ -1,5 +1,7 @@
 """The page, the Markdown and the JSON: same figures, nothing injected, same bytes."""
 
+import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 import report_home as home
 
-from energy.report import render, rules
+from energy.report import document, headlines, render, rules
 from energy.report.charts import charts
 from energy.report.narrative import checked
 from energy.report.sheet import fact_sheet
@@ -77,7 +79,7 @@ def report_of(readings, anomalies=None, forecast=None, **request):
         sheet,
         render.html(sheet, narrative),
         render.markdown(sheet, narrative),
-        render.json_document(sheet, narrative),
+        document.json_document(sheet, narrative),
     )
 
 
@@ -94,11 +96,11 @@ SHEET, HTML, MARKDOWN, JSON = report_of(
 
 def shown_by_facts(sheet):
     """Every text that a fact, a cell of a table or an earlier step's sentence may show."""
-    allowed = [fact.text for fact in sheet.facts.values()]
+    allowed = [sheet.text(fact) for fact in sheet.facts]
     for table in sheet.tables.values():
-        allowed += [column.title for column in table.columns] + list(table.notes)
+        allowed += [column.title for column in table.columns]
         for row in table.rows:
-            allowed += table.cells(row)
+            allowed += table.cells(row, sheet.tongue)
     return [*allowed, *sheet.warnings, *sheet.forecast_notes]
 
 
@@ -112,17 +114,13 @@ def test_every_number_in_the_report_comes_from_a_fact(text):
 
 
 def test_json_markdown_and_html_say_the_same():
-    document = json.loads(JSON)
+    told = json.loads(JSON)
     page, text = parsed(HTML).text, " ".join(plain(MARKDOWN).split())
     sentences = [
-        *(
-            one
-            for section in ("summary", "behaviour", "peak", "unusual", "forecast")
-            for one in document["text"][section]
-        ),
-        *(action["text"] for action in document["text"]["actions"]),
-        *(finding["text"] for finding in document["text"]["findings"]),
-        *document["text"]["potential"],
+        *(one for section in ("summary", "behaviour", "peak", "unusual", "forecast") for one in told["text"][section]),
+        *(action["text"] for action in told["text"]["actions"]),
+        *(finding["text"] for finding in told["text"]["findings"]),
+        *told["text"]["potential"],
     ]
     assert len(sentences) > 20
     for sentence in sentences:
@@ -130,45 +128,52 @@ def test_json_markdown_and_html_say_the_same():
         assert sentence in text
     for table in SHEET.tables.values():
         for row in table.rows:
-            for cell in table.cells(row):
+            for cell in table.cells(row, SHEET.tongue):
                 assert " ".join(cell.split()) in page
                 assert " ".join(cell.split()) in text
 
 
 def test_json_carries_facts_texts_and_provenance():
-    document = json.loads(JSON)
-    assert document["facts"]["A1.share"] == {
+    told = json.loads(JSON)
+    assert told["facts"]["A1.share"] == {
         "value": 0.625,
         "unit": "share",
         "dp": 1,
         "source": "readings summary",
-        "text": "62.5 %",
+        "text": "62.5%",
     }
-    rows = {name: document["facts"][f"rows.{name}"]["value"] for name in ("read", "accepted", "rejected", "duplicates")}
+    rows = {name: told["facts"][f"rows.{name}"]["value"] for name in ("read", "accepted", "rejected", "duplicates")}
     assert rows == {"read": 2100, "accepted": 2016, "rejected": 70, "duplicates": 14}
-    assert document["provenance"]["run.upload"] == "raw/readings.csv"
-    assert document["provenance"]["provider"] == "rules"
-    assert document["provenance"]["warnings"] == ["70 rows had a negative value"]
-    assert "{{site.total_kwh}}" in document["written"]["summary"][0]
+    assert told["provenance"]["run.upload"] == "raw/readings.csv"
+    assert told["provenance"]["provider"] == "rules"
+    assert told["warnings"] == ["70 rows had a negative value"]
+    assert "{{site.total_kwh}}" in told["written"]["summary"][0]
 
 
 def test_the_page_is_self_contained():
     page = parsed(HTML)
     assert page.elements["script"] == 0
-    assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.attributes
+    (policy,) = [value for _, name, value in page.attributes if name == "content" and "default-src" in value]
+    style = HTML.decode().split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    allowed = f"style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    assert policy == f"default-src 'none'; {allowed}"
+    assert not [value for _, name, value in page.attributes if name == "style"], "no style but that of the digest"
     assert not [
         value for _, name, value in page.attributes if name in {"src", "srcset", "action"} or name.startswith("on")
     ]
     links = [value for tag, name, value in page.attributes if tag == "a" and name == "href"]
     assert links
-    assert all(link.startswith(("https://", "http://")) for link in links)
+    assert all(link.startswith(("https://", "http://", "#")) for link in links)
+    ids = {value for _, name, value in page.attributes if name == "id"}
+    assert {link[1:] for link in links if link.startswith("#")} <= ids
     assert "url(http" not in HTML.decode()
     assert len(HTML) < 1_000_000
 
 
 def test_every_chart_has_a_title_a_description_and_its_figures():
     drawn = charts(SHEET)
-    assert list(drawn) == ["appliances", "days", "week", "profiles"]
+    assert list(drawn) == ["versus", "appliances", "days", "week", "profiles", "forecast"]
     for name, chart in drawn.items():
         assert f'role="img" aria-labelledby="{name}-title {name}-desc"' in chart.svg
         assert re.search(rf'<title id="{name}-title">.+?</title><desc id="{name}-desc">.+?</desc>', chart.svg)
@@ -180,9 +185,9 @@ def test_every_chart_has_a_title_a_description_and_its_figures():
 
 
 def test_every_forecast_day_and_bound_is_in_the_table():
-    rows = [SHEET.tables["forecast"].cells(row) for row in SHEET.tables["forecast"].rows]
-    assert rows[0] == ["Mon 30 Mar 2026", "11.0", "8.0", "14.0"]
-    assert rows[-1] == ["Sun 5 Apr 2026", "17.0", "14.0", "20.0"]
+    rows = [SHEET.tables["forecast"].cells(row, SHEET.tongue) for row in SHEET.tables["forecast"].rows]
+    assert rows[0] == ["Mon, 30 Mar 2026", "11.0", "8.0", "14.0"]
+    assert rows[-1] == ["Sun, 5 Apr 2026", "17.0", "14.0", "20.0"]
 
 
 @pytest.mark.slow
@@ -220,14 +225,14 @@ def test_hostile_names_add_no_element_and_no_attribute():
         )
 
     _, tame_html, tame_markdown, _ = with_names([f"thing {letter}" for letter in "abcdefgh"])
-    _, html, markdown, document = with_names(HOSTILE)
+    _, html, markdown, told = with_names(HOSTILE)
     tame, page = parsed(tame_html), parsed(html)
     assert page.elements == tame.elements
     assert Counter((tag, name) for tag, name, _ in page.attributes) == Counter(
         (tag, name) for tag, name, _ in tame.attributes
     )
     assert "<script>alert(1)</script>" in page.text
-    assert json.loads(document)["facts"]["A1.name"]["value"].startswith("<script>")
+    assert json.loads(told)["facts"]["A1.name"]["value"].startswith("<script>")
 
     text = markdown.decode()
     assert not re.search(r"(?<!\\)<", text)
@@ -298,11 +303,11 @@ def test_only_plain_web_addresses_become_links(url):
     ids=["one day", "no complete day", "nothing used", "daily readings", "no anomalies"],
 )
 def test_thin_homes_still_get_a_report(readings, anomalies, has, has_not):
-    _, html, markdown, document = report_of(readings, anomalies, notes=["Prophet needs 14 complete days"])
+    _, html, markdown, told = report_of(readings, anomalies, notes=["Prophet needs 14 complete days"])
     parsed(html)
     assert has in html.decode()
     assert has_not not in html.decode()
-    for form in (html, markdown, document):
+    for form in (html, markdown, told):
         assert "Prophet needs 14 complete days" in form.decode()
         assert "nan" not in re.findall(r"\b\w+\b", form.decode().lower())
 
@@ -310,8 +315,9 @@ def test_thin_homes_still_get_a_report(readings, anomalies, has, has_not):
 def test_a_reader_can_pass_on_the_text_to_another_writer():
     """The seam: any function from a fact sheet to a narrative can write, and is checked all the same."""
     sheet = SHEET
-    narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": ["It used {{A1.kwh}}."]})
-    assert "It used 200.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
+    summary = ["All in all it was {{site.total_kwh}}."]
+    narrative = rules.write_text(sheet).model_copy(update={"provider": "another", "summary": summary})
+    assert "All in all it was 320.0 kWh." in parsed(render.html(sheet, checked(narrative, sheet))).text
 
 
 def test_the_chart_of_days_says_which_days_it_shows():
@@ -327,7 +333,7 @@ def test_appliances_beyond_those_drawn_are_one_bar():
     drawn = charts(sheet)
     # Four of sixteen things with 28 kWh each.
     assert ">4 others</text>" in drawn["appliances"].svg
-    assert "112.0 kWh · 25.0 %" in drawn["appliances"].svg
+    assert "112.0 kWh · 25.0%" in drawn["appliances"].svg
     assert drawn["profiles"].title.endswith(", the 8 largest")
     assert "The 8 largest of 16 appliances in use." in parsed(html).text
     assert "other" not in charts(SHEET)["appliances"].svg.replace(">Other<", "")
@@ -345,8 +351,19 @@ def test_names_of_models_need_no_escape_in_markdown():
     assert render.code_span("a`b_c") == r"a\`b\_c"
 
 
-def test_small_tables_behind_charts_are_printed():
-    page = HTML.decode()
-    assert '<div class="behind short">' in page.split('id="chart-week"')[1].split("</figure>")[0]
-    long = report_of(home.readings([home.appliance("A", 100.0, 1.0, days=100)], [1.0] * 100))[1].decode()
-    assert '<div class="behind">' in long.split('id="chart-days"')[1].split("</figure>")[0]
+def test_a_document_tells_the_same_sheet_again_in_any_language():
+    german = document.restored(JSON, "de")
+    assert german.model_copy(update={"language": "en"}) == SHEET
+    again = document.json_document(document.restored(JSON, "en"), rules.write_text(SHEET))
+    assert again == JSON
+    page = render.html(german, rules.write_text(german)).decode()
+    assert '<html lang="de">' in page
+    assert "98,0\u00a0kWh" in page
+
+
+def test_the_message_is_a_few_plain_lines():
+    lines = headlines.plain_message(SHEET, rules.write_text(SHEET)).splitlines()
+    assert len(lines) <= 12
+    assert lines[0] == "Energy report for home, up to Sun, 29 Mar 2026, 23:00"
+    assert lines[1] == "Used: 320.0 kWh (over 28 days)"
+    assert lines[-1].startswith("What to do: Set heating back for eight hours a day; ")

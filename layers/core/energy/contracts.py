@@ -253,12 +253,14 @@ class GenerateReportInput(Contract):
 
 
 class ReportResult(Contract):
-    """Where the report lies, and who wrote its text."""
+    """Where the report lies, who wrote its text, what it says in a few plain lines, which models were asked for it."""
 
     html_key: str
     markdown_key: str
     json_key: str
     provider: str
+    message: str = ""
+    attempts: list[str] = []
 
 
 class RefreshInput(Contract):

@@ -64,6 +64,14 @@ class SiteTooLarge(EnergyError):
         self.site = site
 
 
+class SecretUnusable(EnergyError):
+    """A secret that does not hold one string."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"secret {arn} has to hold a key: as plain text, or as the only value of a JSON object")
+        self.arn = arn
+
+
 class NotDeterministic(EnergyError):
     """A write-once object exists with other bytes: two runs of the same input computed different results."""
 

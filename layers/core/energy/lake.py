@@ -178,6 +178,11 @@ def report_key(site: str, pub: str, digest: str, extension: str) -> str:
     return f"reports/site={site}/pub={pub}/text={digest}/report.{extension}"
 
 
+def narrative_key(site: str, pub: str, digest: str) -> str:
+    """What the models that were asked for a publication's text came to; `digest` is that of the question."""
+    return f"reports/site={site}/pub={pub}/asked={digest}/narrative.json"
+
+
 def latest_report_key(site: str) -> str:
     """The site's newest report under a name that stays."""
     return f"reports/site={site}/latest.html"

@@ -43,8 +43,11 @@ def publication_recipe(timezone: str, snapshot: ConfigSnapshot) -> str:
 
 
 def config_snapshot(site: str) -> ConfigSnapshot:
-    """The configuration as it is now; SiteConfigInvalid, also where a file that it names is missing or no text."""
+    """The configuration as it is now, in the stack's language where it names none; SiteConfigInvalid, also where a file
+    that it names is missing or no text.
+    """
     config = _site_config(site)
+    config = config.model_copy(update={"language": config.language or settings().report_language})
     return ConfigSnapshot(config=config, files={name: _text(site, name) for name in config.named_files()})
 
 

@@ -2,24 +2,44 @@
 
 import functools
 import os
+from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
+from energy.languages import LanguageCode
 from energy.site_config import known_timezone
 
 
 class Settings(BaseModel):
     """What template.yaml tells the functions. Names are the environment variables in lower case.
 
-    Only functions that start executions are told of the state machine and of the queue.
+    Only functions that start executions are told of the state machine and of the queue; only the report's is told who
+    writes its text. `report_providers` are asked in this order, and always the rules last; `report_seconds` is the time
+    for all models together.
     """
 
     lake_bucket: str
     glue_database: str = "energy_db"
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
+    report_language: LanguageCode = "en"
     state_machine_arn: str | None = None
     undelivered_queue_url: str | None = None
+    report_providers: tuple[Literal["bedrock", "openai", "rules"], ...] = ("rules",)
+    report_seconds: float = Field(default=90, gt=0, le=240)
+    bedrock_model_id: str = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
+    openai_model: str = "gpt-4.1-mini"
+    openai_secret_arn: str | None = None
+
+    @field_validator("report_providers", mode="before")
+    @classmethod
+    def _listed(cls, names: object) -> object:
+        return tuple(names.split(",")) if isinstance(names, str) else names
+
+    @field_validator("openai_secret_arn")
+    @classmethod
+    def _or_none(cls, arn: str | None) -> str | None:
+        return arn or None
 
     @field_validator("site_timezone")
     @classmethod

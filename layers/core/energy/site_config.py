@@ -18,6 +18,7 @@ from pydantic import (
 
 from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
+from energy.languages import LanguageCode
 
 MAX_BYTES = 64 << 10
 MAX_FILE_BYTES = 4 << 20
@@ -137,6 +138,7 @@ class SiteConfig(Section):
     """The whole file. Everything may be left out. `timezone` is an IANA name; it goes before the stack's parameter."""
 
     timezone: Text | None = None
+    language: LanguageCode | None = None
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
 

@@ -2,27 +2,29 @@
 
 import hashlib
 
-from energy import lake, store
+from energy import lake, recipes, store
 from energy.contracts import GenerateReportInput, ReportResult
 from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
-from energy.report import render, rules
+from energy.report import document, headlines, render, writers
 from energy.report.narrative import Narrator, checked
 from energy.report.sheet import fact_sheet
 
 
-def publish(request: GenerateReportInput, write_text: Narrator = rules.write_text) -> ReportResult:
+def publish(request: GenerateReportInput, write_text: Narrator | None = None) -> ReportResult:
     """Reads what the earlier steps found, writes the report in its three forms, and says where."""
     readings = ReadingsSummary.model_validate_json(store.read(request.publication.summary_key))
     anomalies = AnomalySummary.model_validate_json(store.read(request.anomalies.summary_key))
     result = request.forecast.result
     forecast = ForecastSummary.model_validate_json(store.read(result.summary_key)) if result else None
 
-    sheet = fact_sheet(request, readings, anomalies, forecast)
-    narrative = checked(write_text(sheet), sheet)
+    language = recipes.publication_config(request.publication).config.language or "en"
+    sheet = fact_sheet(request, readings, anomalies, forecast, language)
+    write = write_text or writers.narrator(request.publication)
+    narrative = checked(write(sheet), sheet)
     forms = {
         "html": (render.html(sheet, narrative), "text/html; charset=utf-8"),
         "md": (render.markdown(sheet, narrative), "text/markdown; charset=utf-8"),
-        "json": (render.json_document(sheet, narrative), "application/json"),
+        "json": (document.json_document(sheet, narrative), "application/json"),
     }
     digest = hashlib.sha256(forms["json"][0]).hexdigest()[:12]
     keys = {
@@ -32,5 +34,10 @@ def publish(request: GenerateReportInput, write_text: Narrator = rules.write_tex
     for extension, (content, content_type) in forms.items():
         store.put_once(keys[extension], content, content_type)
     return ReportResult(
-        html_key=keys["html"], markdown_key=keys["md"], json_key=keys["json"], provider=narrative.provider
+        html_key=keys["html"],
+        markdown_key=keys["md"],
+        json_key=keys["json"],
+        provider=narrative.provider,
+        message=headlines.plain_message(sheet, narrative),
+        attempts=[one.told() for one in narrative.origin.attempts],
     )

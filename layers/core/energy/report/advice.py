@@ -131,7 +131,7 @@ def add_totals(facts: Collector, recommendations: list[Recommendation], book: Ru
         high = _combined_kwh(facts, counted, "high")
         if name == "behaviour":
             facts.add("save.cap_share", book.behaviour_cap_share, "share", _SOURCE)
-            facts.add("save.cap_reached", "yes" if high > cap_kwh else "no", "text", _SOURCE)
+            facts.add("save.cap_reached", "yes" if high > cap_kwh else "no", "word", _SOURCE)
             low, high = min(low, cap_kwh), min(high, cap_kwh)
         known = bool(counted) and site_kwh > 0
         facts.kwh(f"save.{name}_low", low if known else None, _SOURCE)
@@ -175,10 +175,10 @@ def _own_shares(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, f
 
 
 def _recommendation(facts: Collector, number: str, rule: Rule, ref: str | None, reasons: list[str]) -> Recommendation:
-    facts.add(f"{number}.title", rule.title, "text", _SOURCE)
-    facts.add(f"{number}.source", rule.source, "text", _SOURCE)
+    facts.add(f"{number}.title", rule.title, "word", _SOURCE)
+    facts.add(f"{number}.source", rule.source, "word", _SOURCE)
     if rule.condition:
-        facts.add(f"{number}.condition", rule.condition, "text", _SOURCE)
+        facts.add(f"{number}.condition", rule.condition, "word", _SOURCE)
     if rule.saving and ref:
         own_kwh, site_kwh = _number(facts, f"{ref}.kwh") or 0.0, _number(facts, "site.total_kwh") or 0.0
         for bound, share in zip(("low", "high"), _own_shares(facts, rule, ref), strict=True):

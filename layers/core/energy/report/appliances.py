@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Literal, get_args
 
+from energy.report.language import message
+
 ApplianceClass = Literal[
     "air_conditioner",
     "heater",
@@ -28,6 +30,28 @@ ApplianceClass = Literal[
 ]
 
 CLASSES: tuple[str, ...] = get_args(ApplianceClass)
+NAMES_OF_CLASSES: dict[str, str] = {
+    "air_conditioner": message("air conditioner"),
+    "heater": message("heater"),
+    "heat_pump": message("heat pump"),
+    "water_heater": message("water heater"),
+    "shower": message("shower"),
+    "refrigerator": message("refrigerator"),
+    "freezer": message("freezer"),
+    "washing_machine": message("washing machine"),
+    "washer_dryer": message("washer dryer"),
+    "dryer": message("dryer"),
+    "dishwasher": message("dishwasher"),
+    "oven": message("oven"),
+    "microwave": message("microwave"),
+    "kettle": message("kettle"),
+    "ev_charger": message("ev charger"),
+    "lighting": message("lighting"),
+    "network": message("network"),
+    "electronics": message("electronics"),
+    "remainder": message("remainder"),
+    "unknown": message("unknown"),
+}
 
 # Its use follows the weather: a few weeks say nothing about a year.
 SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater", "heat_pump"})

@@ -18,45 +18,60 @@ def potential(sheet: FactSheet) -> list[str]:
     if not any(one.kind == "upgrade" for one in sheet.recommendations):
         return []
     if not sheet.known("save.upgrade_high"):
-        return ["No upgrade here comes with a figure that could be verified, so no potential is stated."]
+        return [sheet.say("No upgrade here comes with a figure that could be verified, so no potential is stated.")]
     return [
-        "Upgrades together may save up to {{save.upgrade_high}} over the days read, {{save.upgrade_share_high}} of the"
-        " total, if every condition holds.",
-        "This does not add to the saving by habits: an upgrade leaves less for them to save.",
+        sheet.say(
+            "Upgrades together may save up to {{save.upgrade_high}} over the days read, {{save.upgrade_share_high}} of"
+            " the total, if every condition holds."
+        ),
+        sheet.say("This does not add to the saving by habits: an upgrade leaves less for them to save."),
     ]
 
 
 def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
     ref = appliance.ref
-    sentences = [f"{{{{{ref}.kwh}}}}, {{{{{ref}.share}}}} of the total"]
+    sentences = [sheet.say("{{A.kwh}}, {{A.share}} of the total.", A=ref)]
     if sheet.known(f"{ref}.day_kwh"):
-        sentences.append(f", {{{{{ref}.day_kwh}}}} on an average day it was read")
+        sentences.append(sheet.say("{{A.day_kwh}} on an average day it was read.", A=ref))
     if sheet.known(f"{ref}.peak_hour"):
-        sentences.append(f", most at {{{{{ref}.peak_hour}}}}")
-    text = "".join(sentences) + "."
+        sentences.append(sheet.say("Most at {{A.peak_hour}}.", A=ref))
     if sheet.known(f"{ref}.year_kwh"):
-        text += f" At this rate {{{{{ref}.year_kwh}}}} a year."
-    text += f" Unusual hours: {_unusual(sheet, ref)}."
+        sentences.append(sheet.say("At this rate {{A.year_kwh}} a year.", A=ref))
+    sentences.append(_unusual(sheet, ref))
     upgrades = [
         Action(recommendation=one.id, text=action_text(sheet, one))
         for one in sheet.recommendations
         if one.appliance == ref and one.kind == "upgrade"
     ]
     if appliance.kind == "remainder":
-        text += " This is what no appliance of its own was read for: measuring its parts would show what it is."
+        sentences.append(
+            sheet.say("This is what no appliance of its own was read for: measuring its parts would show what it is.")
+        )
     elif not upgrades:
-        text += " No upgrade rule applies to it."
-    return Finding(appliance=ref, text=text, upgrades=tuple(upgrades))
+        sentences.append(sheet.say("No upgrade rule applies to it."))
+    return Finding(appliance=ref, text=" ".join(sentences), upgrades=tuple(upgrades))
 
 
 def _unusual(sheet: FactSheet, ref: str) -> str:
     if sheet.known(f"{ref}.skipped"):
-        return f"not judged, {{{{{ref}.skipped}}}}"
+        return sheet.say("Unusual hours: not judged, {{A.skipped}}.", A=ref)
     if not sheet.number(f"{ref}.anomalies"):
-        return "none"
-    said = f"{{{{{ref}.anomalies}}}}"
-    if sheet.known("AN.deviations"):
-        said += ", more than {{AN.deviations}} standard deviations above its mean hour"
-    if sheet.facts[f"{ref}.mostly_off"].value == "yes":
-        return said + "; it is mostly off, so ordinary runs count too"
-    return said + "; see whether it ran as intended"
+        return sheet.say("Unusual hours: none.")
+    ordinary = sheet.facts[f"{ref}.mostly_off"].value == "yes"
+    if not sheet.known("AN.deviations"):
+        return (
+            sheet.say("Unusual hours: {{A.anomalies}}; it is mostly off, so ordinary runs count too.", A=ref)
+            if ordinary
+            else sheet.say("Unusual hours: {{A.anomalies}}; see whether it ran as intended.", A=ref)
+        )
+    if ordinary:
+        return sheet.say(
+            "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; it is"
+            " mostly off, so ordinary runs count too.",
+            A=ref,
+        )
+    return sheet.say(
+        "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; see"
+        " whether it ran as intended.",
+        A=ref,
+    )

@@ -4,16 +4,15 @@ Text cites facts by id, tables are drawn cell by cell with the same formats, cha
 Markdown and HTML cannot disagree.
 """
 
-import datetime as dt
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Unit = Literal["kwh", "kw", "share", "count", "hour", "hours", "sigma", "date", "datetime", "weekday", "text"]
-Value = float | int | str | None
+from energy.languages import LanguageCode
+from energy.report.language import Language, Unit, Value, language
 
-UNKNOWN = "not known"
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PLACEHOLDER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_.]*)\}\}")
 
 
 class Part(BaseModel):
@@ -23,9 +22,12 @@ class Part(BaseModel):
 
 
 class Fact(Part):
-    """One statement. Shares are 0 to 1, hours 0 to 23, dates ISO 8601; null = cannot be known from these readings.
+    """One statement, in no language. Shares are 0 to 1, and changes beside it; hours of the day are 0 to 23, lengths of
+    time in hours, dates ISO 8601; null = cannot be known from these readings.
 
-    `dp` is the number of decimals shown (of the percentage, for a share). `source` names the document or setting.
+    A "word" is an English message of the product's own, a "told" is a sentence that another state wrote, "text" is
+    shown as it is. `dp` is the number of decimals shown (of the percentage, for a share). `source` names the document
+    or setting.
     """
 
     id: str
@@ -34,22 +36,33 @@ class Fact(Part):
     dp: int = 0
     source: str
 
-    @property
-    def text(self) -> str:
-        """The fact as a reader sees it."""
-        return format_value(self.value, self.unit, self.dp)
-
 
 class Column(Part):
-    """One column of a table; numbers are formatted like facts, without the unit where the title carries it."""
+    """One column of a table; numbers are formatted like facts, without the unit where the title carries it.
+
+    The title is an English message, or a name that is shown as it is.
+    """
 
     title: str
     unit: Unit
     dp: int = 0
+    is_name: bool = False
+
+    @property
+    def is_words(self) -> bool:
+        """Whether it is set flush left, as words are."""
+        return self.unit in {"text", "word", "told", "date", "datetime"}
+
+    def heading(self, tongue: Language) -> str:
+        """The title in this language."""
+        return self.title if self.is_name else tongue.say(self.title)
 
 
 class Table(Part):
-    """Rows of facts; sorted as shown. `notes` are sentences for below it, as on what was left out."""
+    """Rows of facts; sorted as shown. The title and the `notes` below it are English messages, which may cite facts.
+
+    `all_together`: the last row is for all of them, and its first cell is empty.
+    """
 
     id: str
     title: str
@@ -57,13 +70,15 @@ class Table(Part):
     rows: list[list[Value]]
     source: str
     notes: list[str] = []
+    all_together: bool = False
 
-    def cells(self, row: list[Value]) -> list[str]:
-        """A row as a reader sees it; empty where there is no value."""
-        return [
-            "" if value is None else format_value(value, column.unit, column.dp, bare=True)
+    def cells(self, row: list[Value], tongue: Language) -> list[str]:
+        """A row as a reader of this language sees it; empty where there is no value."""
+        shown = [
+            "" if value is None else tongue.value(value, column.unit, column.dp, bare=True)
             for value, column in zip(row, self.columns, strict=True)
         ]
+        return [tongue.say("All together"), *shown[1:]] if self.all_together and row is self.rows[-1] else shown
 
 
 class Appliance(Part):
@@ -91,14 +106,40 @@ class Recommendation(Part):
 
 
 class FactSheet(Part):
-    """All that a report may say. `forecast_notes` and `warnings` are sentences from earlier steps."""
+    """All that a report may say, and the language in which it says it.
 
+    `forecast_notes` and `warnings` are sentences of earlier steps. How sentences are written: language.py.
+    """
+
+    language: LanguageCode = "en"
     facts: dict[str, Fact]
     tables: dict[str, Table]
     appliances: list[Appliance]
     recommendations: list[Recommendation]
     forecast_notes: list[str]
     warnings: list[str]
+
+    @property
+    def tongue(self) -> Language:
+        """The report's language."""
+        return language(self.language)
+
+    def text(self, fact: str) -> str:
+        """A fact as a reader sees it."""
+        stated = self.facts[fact]
+        return self.tongue.value(stated.value, stated.unit, stated.dp)
+
+    def say(self, sentence: str, **parts: str) -> str:
+        """An English sentence in the report's language, its facts still to be put in."""
+        return self.tongue.say(sentence, **parts)
+
+    def plural(self, one: str, many: str, fact: str, **parts: str) -> str:
+        """Whichever of two English sentences goes with the number that a fact has, in the report's language."""
+        return self.tongue.plural(one, many, self.number(fact), **parts)
+
+    def filled(self, text: str) -> str:
+        """A text with the facts in place of their placeholders."""
+        return PLACEHOLDER.sub(lambda match: self.text(match[1]), text)
 
     def known(self, *ids: str) -> bool:
         """Whether all these facts exist and have a value."""
@@ -140,46 +181,3 @@ def kwh_decimals(value: float | None) -> int:
     if size == 0 or size >= 0.95:
         return 1
     return 2 if size >= 0.095 else 3
-
-
-def format_value(value: Value, unit: Unit, dp: int = 0, bare: bool = False) -> str:
-    """A value for people, in English; `bare` leaves the unit kWh or kW to a column's title."""
-    if value is None:
-        return UNKNOWN
-    if isinstance(value, str):
-        return _format_text(value, unit)
-    return _format_number(float(value), unit, dp, bare)
-
-
-def _format_text(value: str, unit: Unit) -> str:
-    if unit == "date":
-        day = dt.date.fromisoformat(value)
-        return f"{day:%a} {day.day} {day:%b %Y}"
-    if unit == "datetime":
-        moment = dt.datetime.fromisoformat(value)
-        return f"{moment:%a} {moment.day} {moment:%b %Y} {moment:%H:%M}"
-    return value
-
-
-def _format_number(number: float, unit: Unit, dp: int, bare: bool) -> str:
-    match unit:
-        case "kwh" | "kw":
-            name = "" if bare else {"kwh": " kWh", "kw": " kW"}[unit]
-            text = f"{number:,.{dp}f}{name}"
-        case "share":
-            text = f"{number * 100:,.{dp}f} %"
-        case "hour":
-            text = f"{int(number):02d}:00\u2013{(int(number) + 1) % 24:02d}:00"
-        case "weekday":
-            text = WEEKDAYS[int(number)]
-        case "sigma":
-            text = f"{number:.1f}"
-        case "hours":
-            text = f"{number:,.0f} h"
-        case _:
-            text = f"{number:,.{dp}f}"
-    return text.removeprefix("-") if float(number) == 0 or _is_negative_zero(text) else text
-
-
-def _is_negative_zero(text: str) -> bool:
-    return text.startswith("-") and not any(char in "123456789" for char in text)

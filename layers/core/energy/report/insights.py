@@ -1,127 +1,195 @@
-"""The rule-based Energy Insights Assistant: how the home uses energy, when, what is unusual, and what to do."""
+"""The rule-based Energy Insights Assistant: how the home uses energy, when, what is unusual, and what to do.
+
+Sentences are English messages that the sheet says in its language; language.py tells how to write one.
+"""
 
 from energy.report.advice import BEHAVIOUR, MAX_ACTIONS
 from energy.report.facts import FactSheet, Recommendation
+from energy.report.language import message
 from energy.report.narrative import Action
 
 _BECAUSE = {
-    "share": "it is {{%s}} of all energy read",
-    "peak_share": "{{%s}} of it falls between {{site.peak_band}}",
-    "base_share": "at most {{%s}} of it is always on",
-    "year_kwh": "at this rate it uses {{%s}} a year",
-    "peak_power_kw": "its mean over an interval reaches {{%s}}, so it seems to heat water itself",
-    "anomalies": "unusual hours: {{%s}}",
-    "same_class": "appliances of this kind: {{%s}}, and this is the smallest",
-    "top_share": "a single appliance takes {{%s}} of all energy read",
+    "share": message("it is {{fact}} of all energy read"),
+    "peak_share": message("{{fact}} of it falls between {{site.peak_band}}"),
+    "base_share": message("at most {{fact}} of it is always on"),
+    "year_kwh": message("at this rate it uses {{fact}} a year"),
+    "peak_power_kw": message("its mean over an interval reaches {{fact}}, so it seems to heat water itself"),
+    "anomalies": message("unusual hours: {{fact}}"),
+    "same_class": message("appliances of this kind: {{fact}}, and this is the smallest"),
+    "top_share": message("a single appliance takes {{fact}} of all energy read"),
 }
 _ALWAYS_ON_UNKNOWN = {
-    "unused": "No energy was used in this time, so nothing is always on.",
-    "thin": "What is always on cannot be told yet: that takes a week of complete days with hourly readings.",
-    "kinds": "What is always on cannot be told: every appliance here heats, cools or runs at night by choice.",
+    "unused": message("No energy was used in this time, so nothing is always on."),
+    "thin": message("What is always on cannot be told yet: that takes a week of complete days with hourly readings."),
+    "kinds": message("What is always on cannot be told: every appliance here heats, cools or runs at night by choice."),
 }
 _BECAUSE_SITE = {
-    "peak_share": "{{%s}} of a day's energy falls between {{site.peak_band}}",
-    "base_share": "up to {{%s}} of a day's energy is always on",
+    "peak_share": message("{{fact}} of a day's energy falls between {{site.peak_band}}"),
+    "base_share": message("up to {{fact}} of a day's energy is always on"),
 }
 
 
 def summary(sheet: FactSheet) -> list[str]:
     """What a reader should know who reads nothing else."""
-    days, appliances = plural(sheet, "site.days", "day"), plural(sheet, "site.appliances", "appliance")
-    said = [f"Over {days}, {appliances} used {{{{site.total_kwh}}}}."]
+    said = [
+        sheet.plural(
+            "The home used {{site.total_kwh}} in {{site.days}} day.",
+            "The home used {{site.total_kwh}} in {{site.days}} days.",
+            "site.days",
+        )
+    ]
     if sheet.known("A1.share"):
-        said.append("The largest part went to {{A1.name}}: {{A1.kwh}}, {{A1.share}} of the total.")
+        # Without a rank another appliance used as much.
+        said.append(
+            sheet.say("The largest part went to {{A1.name}}: {{A1.kwh}}, {{A1.share}} of the total.")
+            if sheet.known("A1.rank")
+            else sheet.say("{{A1.name}} used {{A1.kwh}}, {{A1.share}} of the total.")
+        )
     else:
-        said.append("No energy was used in this time, so there are no shares.")
+        said.append(sheet.say("No energy was used in this time, so there are no shares."))
     if sheet.known("site.peak_hour"):
-        said.append("The busiest hour of the day is {{site.peak_hour}}.")
+        said.append(sheet.say("The busiest hour of the day is {{site.peak_hour}}."))
     if sheet.known("F.total_kwh"):
-        days = plural(sheet, "F.days", "day")
-        said.append(f"Forecast for the next {days}: {{{{F.total_kwh}}}}.")
+        said.append(
+            sheet.plural(
+                "Forecast for the next {{F.days}} day: {{F.total_kwh}}.",
+                "Forecast for the next {{F.days}} days: {{F.total_kwh}}.",
+                "F.days",
+            )
+        )
     return said
 
 
 def quality(sheet: FactSheet) -> list[str]:
     """How far the readings carry what the report says: what is missing, what was estimated, what looks stuck."""
-    said = ["Of the time from the first day to the last, {{Q.coverage}} has readings, as a mean of all appliances."]
-    if sheet.known("Q.longest_gap_hours"):
-        said.append(
-            "Gaps: {{Q.gaps}}. The longest begins on {{Q.longest_gap_start}} and lasts {{Q.longest_gap}}"
-            " ({{Q.longest_gap_of}})."
+    said = [
+        sheet.say(
+            "Of the time from the first day to the last, {{Q.coverage}} has readings, as a mean of all appliances."
         )
-    elif sheet.known("Q.gaps"):
-        said.append("There are no gaps between them.")
-    if sheet.number("Q.estimated_share"):
-        part = ", {{Q.estimated_kwh_share}} of the energy" if sheet.known("Q.estimated_kwh_share") else ""
+    ]
+    said += _gaps(sheet)
+    if not sheet.number("Q.estimated_share"):
+        said.append(sheet.say("No reading is marked as estimated."))
+    elif sheet.known("Q.estimated_kwh_share"):
         said.append(
-            f"Estimated, not measured: {{{{Q.estimated_share}}}} of the readings{part}. They count like any other, also"
-            " where unusual hours and the days ahead are computed."
+            sheet.say(
+                "Estimated, not measured: {{Q.estimated_share}} of the readings, {{Q.estimated_kwh_share}} of the"
+                " energy. They count like any other, also where unusual hours and the days ahead are computed."
+            )
         )
     else:
-        said.append("No reading is marked as estimated.")
+        said.append(
+            sheet.say(
+                "Estimated, not measured: {{Q.estimated_share}} of the readings. They count like any other, also where"
+                " unusual hours and the days ahead are computed."
+            )
+        )
     if sheet.number("Q.flatlines"):
         said.append(
-            "Stretches of one and the same value for a day or longer, as from a meter that hangs: {{Q.flatlines}},"
-            " {{Q.flatline_hours}} in all."
+            sheet.say(
+                "Stretches of the same value for a day or longer, as from a meter that hangs: {{Q.flatlines}},"
+                " {{Q.flatline_hours}} in all."
+            )
         )
     if sheet.number("Q.rejected"):
-        said.append("Rows set apart because they could not be used, over all uploads: {{Q.rejected}}.")
+        said.append(
+            sheet.say("Rows set apart because they could not be used, over all uploads: {{Q.rejected}}."),
+        )
     return said
+
+
+def _gaps(sheet: FactSheet) -> list[str]:
+    if not sheet.known("Q.longest_gap_hours"):
+        return [sheet.say("There are no gaps between them.")] if sheet.known("Q.gaps") else []
+    if not sheet.known("Q.longest_gap_of"):
+        return [
+            sheet.say(
+                "Gaps: {{Q.gaps}}. The longest begins on {{Q.longest_gap_start}} and lasts {{Q.longest_gap_hours}}."
+            )
+        ]
+    if not sheet.number("Q.longest_gap_more"):
+        return [
+            sheet.say(
+                "Gaps: {{Q.gaps}}. The longest begins on {{Q.longest_gap_start}} and lasts {{Q.longest_gap_hours}}"
+                " ({{Q.longest_gap_of}})."
+            )
+        ]
+    return [
+        sheet.say(
+            "Gaps: {{Q.gaps}}. The longest begins on {{Q.longest_gap_start}} and lasts {{Q.longest_gap_hours}}"
+            " ({{Q.longest_gap_of}} and {{Q.longest_gap_more}} more)."
+        )
+    ]
 
 
 def behaviour(sheet: FactSheet) -> list[str]:
     """Always-on, workdays against weekends, and the last week against the one before."""
-    said = []
-    if sheet.known("site.base_kw", "site.base_share"):
-        said.append(
-            "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without heating,"
-            " cooling and appliances that run at night by choice. At most this much is always on: {{site.base_share}}"
-            " of a day's energy."
-        )
-    else:
-        said.append(_ALWAYS_ON_UNKNOWN[str(sheet.facts["site.base_unknown"].value or "thin")])
+    said = [always_on(sheet)]
     if sheet.known("week.change_direction"):
-        comparison = "{{week.change}} {{week.change_direction}} than" if _differs(sheet, "week") else "about as much as"
         said.append(
-            f"A weekend day takes {{{{week.weekend_kwh}}}}, {comparison} a workday with {{{{week.workday_kwh}}}}."
+            sheet.say(
+                "A weekend day takes {{week.weekend_kwh}}, {{week.change}} {{week.change_direction}} than a workday"
+                " with {{week.workday_kwh}}."
+            )
+            if _differs(sheet, "week")
+            else sheet.say(
+                "A weekend day takes {{week.weekend_kwh}}, about as much as a workday with {{week.workday_kwh}}."
+            )
         )
     if sheet.known("trend.change_direction"):
-        comparison = (
-            "{{trend.change}} {{trend.change_direction}} than" if _differs(sheet, "trend") else "about as much as"
-        )
-        said.append(
-            "The last {{trend.days}} complete days ({{trend.first}} to {{trend.last}}) took {{trend.recent_kwh}},"
-            f" {comparison} the {{{{trend.days}}}} complete days before with {{{{trend.before_kwh}}}}."
-        )
+        said.append(trend(sheet))
     return said
+
+
+def always_on(sheet: FactSheet) -> str:
+    """What is always on at most, or why that cannot be told."""
+    if not sheet.known("site.base_kw", "site.base_share"):
+        return sheet.say(_ALWAYS_ON_UNKNOWN[str(sheet.facts["site.base_unknown"].value or "thin")])
+    return sheet.say(
+        "In the quietest hour of {{site.night_band}} the home draws {{site.base_kw}} on average, without heating,"
+        " cooling and appliances that run at night by choice. At most this much is always on: {{site.base_share}} of a"
+        " day's energy."
+    )
+
+
+def trend(sheet: FactSheet) -> str:
+    """The last days against those before."""
+    if _differs(sheet, "trend"):
+        return sheet.say(
+            "The last {{trend.days}} complete days ({{trend.first}} to {{trend.last}}) took {{trend.recent_kwh}},"
+            " {{trend.change}} {{trend.change_direction}} than the {{trend.days}} complete days before with"
+            " {{trend.before_kwh}}."
+        )
+    return sheet.say(
+        "The last {{trend.days}} complete days ({{trend.first}} to {{trend.last}}) took {{trend.recent_kwh}}, about as"
+        " much as the {{trend.days}} complete days before with {{trend.before_kwh}}."
+    )
 
 
 def peak(sheet: FactSheet) -> list[str]:
     """When most is used, and who uses it then."""
     if not sheet.known("site.peak_hour"):
         if sheet.facts["site.tells_hours"].value == "no":
-            return ["The busiest hours cannot be told from these readings."]
+            return [sheet.say("These readings do not tell the hours of a day apart.")]
         if not sheet.number("site.total_kwh"):
-            return ["No energy was used in this time, so no hour is busier than another."]
-        return ["No hour of the day stands out: every hour takes about the same."]
-    said = ["The home uses most at {{site.peak_hour}}."]
+            return [sheet.say("No energy was used in this time, so no hour is busier than another.")]
+        return [sheet.say("No hour of the day stands out: every hour takes about the same.")]
+    said = [sheet.say("The home uses most at {{site.peak_hour}}.")]
     if sheet.known("site.peak_share"):
-        said.append("The evening band {{site.peak_band}} takes {{site.peak_share}} of a day.")
-    evening = [
-        appliance.ref
-        for appliance in sheet.appliances
-        if sheet.known(f"{appliance.ref}.peak_share", f"{appliance.ref}.day_kwh")
-    ]
-    if evening:
-        ref = max(evening, key=lambda one: sheet.number(f"{one}.peak_share") * sheet.number(f"{one}.day_kwh"))
+        said.append(sheet.say("The evening band {{site.peak_band}} takes {{site.peak_share}} of a day."))
+    first = [one.ref for one in sheet.appliances if sheet.facts[f"{one.ref}.peak_rank"].value == 1]
+    for ref in first:
         said.append(
-            f"In that band {{{{{ref}.name}}}} uses most; {{{{{ref}.peak_share}}}} of its own energy falls into it."
+            sheet.say("In that band {{A.name}} uses most; {{A.peak_share}} of its own energy falls into it.", A=ref)
         )
-    shifts = [one for one in sheet.recommendations if one.kind == "shift"]
     said += [
-        f"{{{{{one.appliance}.name}}}} could run at other hours ({{{{{one.appliance}.peak_share}}}} of its energy falls"
-        " into the band). That saves no energy, and money only on a time-of-use tariff."
-        for one in shifts
+        sheet.say(
+            "{{A.name}} could run at other hours ({{A.peak_share}} of its energy falls into the band). That saves no"
+            " energy, and money only on a time-of-use tariff.",
+            A=one.appliance,
+        )
+        for one in sheet.recommendations
+        if one.kind == "shift" and one.appliance
     ]
     return said
 
@@ -129,18 +197,23 @@ def peak(sheet: FactSheet) -> list[str]:
 def unusual(sheet: FactSheet) -> list[str]:
     """How many hours were unusual, and the largest."""
     if not sheet.number("AN.hours_judged"):
-        return ["No hour could be judged, so nothing can be said about unusual hours."]
+        return [sheet.say("No hour could be judged, so nothing can be said about unusual hours.")]
     if not sheet.number("site.anomalies"):
-        return ["None of the {{AN.hours_judged}} appliance hours judged stood out."]
-    said = ["Unusual hours: {{site.anomalies}} of {{AN.hours_judged}} appliance hours judged, {{AN.share}}."]
+        return [sheet.say("None of the {{AN.hours_judged}} appliance hours judged stood out.")]
+    said = [sheet.say("Unusual hours: {{site.anomalies}} of {{AN.hours_judged}} appliance hours judged, {{AN.share}}.")]
     if sheet.known("AN.deviations"):
         said.append(
-            "Each is more than {{AN.deviations}} standard deviations above the mean hour of its appliance. Where an"
-            " appliance is mostly off, that mean is low and ordinary runs count too."
+            sheet.say(
+                "Each is more than {{AN.deviations}} standard deviations above the mean hour of its appliance. Where an"
+                " appliance is mostly off, that mean is low and ordinary runs count too."
+            )
         )
     if sheet.known("AN1.excess_kwh"):
         said.append(
-            "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above its mean hour."
+            sheet.say(
+                "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above its mean"
+                " hour."
+            )
         )
     return said
 
@@ -148,25 +221,49 @@ def unusual(sheet: FactSheet) -> list[str]:
 def forecast(sheet: FactSheet) -> list[str]:
     """The days ahead in words; why there are none, otherwise."""
     if not sheet.known("F.total_kwh", "F.highest_day"):
-        return ["There is no forecast for this publication."]
-    said = ["From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}."]
+        return [sheet.say("There is no forecast for this publication.")]
+    said = [sheet.say("From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}.")]
     if sheet.known("F.change_direction"):
-        comparison = "{{F.change}} {{F.change_direction}} than" if _differs(sheet, "F") else "about as much as"
-        said.append(f"That is {comparison} the last {{{{trend.days}}}} complete days.")
-    if sheet.facts["F.alike"].value == "yes":
-        said.append("Every day takes about the same: {{F.highest_kwh}}.")
-        if sheet.facts["F.widest_lower"].text != sheet.facts["F.widest_upper"].text:
-            said.append("The models' own {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}.")
-    else:
-        band = range_text(sheet, "F.highest_lower", "F.highest_upper")
         said.append(
-            "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the models' own {{F.level}} band for it is"
-            f" {band}."
+            sheet.say("That is {{F.change}} {{F.change_direction}} than the last {{trend.days}} complete days.")
+            if _differs(sheet, "F")
+            else sheet.say("That is about as much as the last {{trend.days}} complete days.")
         )
-    days = plural(sheet, "F.training_days", "day")
-    way = "the median of {{F.models}} models" if sheet.number("F.models") > 1 else "a single model"
-    said.append(f"Learnt from {days} up to {{{{F.last_training_day}}}} by {way}.")
-    return said
+    if sheet.facts["F.alike"].value == "yes":
+        said.append(sheet.say("Every day takes about the same: {{F.highest_kwh}}."))
+        if sheet.text("F.widest_lower") != sheet.text("F.widest_upper"):
+            said.append(
+                sheet.say("The models' own {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}.")
+            )
+    else:
+        said.append(
+            sheet.say(
+                "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the models' own {{F.level}} band for it"
+                " is {{band}}.",
+                band=range_text(sheet, "F.highest_lower", "F.highest_upper"),
+            )
+        )
+    return [*said, *_learnt(sheet)]
+
+
+def _learnt(sheet: FactSheet) -> list[str]:
+    if sheet.number("F.models") > 1:
+        return [
+            sheet.plural(
+                "Learnt from {{F.training_days}} day up to {{F.last_training_day}} by the median of {{F.models}}"
+                " models.",
+                "Learnt from {{F.training_days}} days up to {{F.last_training_day}} by the median of {{F.models}}"
+                " models.",
+                "F.training_days",
+            )
+        ]
+    return [
+        sheet.plural(
+            "Learnt from {{F.training_days}} day up to {{F.last_training_day}} by a single model.",
+            "Learnt from {{F.training_days}} days up to {{F.last_training_day}} by a single model.",
+            "F.training_days",
+        )
+    ]
 
 
 def actions(sheet: FactSheet) -> list[Action]:
@@ -181,58 +278,72 @@ def saving(sheet: FactSheet) -> list[str]:
     if not actions(sheet):
         return []
     if not sheet.known("save.behaviour_high"):
-        return ["No action here comes with a figure that could be verified, so no saving is stated."]
-    habits = [one for one in sheet.recommendations if one.quantified and one.kind in BEHAVIOUR]
-    conditional = any(one.conditional for one in habits)
+        return [sheet.say("No action here comes with a figure that could be verified, so no saving is stated.")]
     if sheet.facts["save.cap_reached"].value == "yes":
         return [
-            "Of what the habits that apply here may save together, at most {{save.behaviour_high}} is counted over the"
-            " days read ({{save.cap_share}} of the total): that habits alone save no more is an assumption."
+            sheet.say(
+                "Of what the habits that apply here may save together, at most {{save.behaviour_high}} is counted over"
+                " the days read ({{save.cap_share}} of the total): that habits alone save no more is an assumption."
+            )
         ]
-    if sheet.number("save.behaviour_low") > 0:
-        energy = range_text(sheet, "save.behaviour_low", "save.behaviour_high")
-        share = range_text(sheet, "save.behaviour_share_low", "save.behaviour_share_high")
-        condition = "; the higher figures need every condition to hold" if conditional else ""
-        said = [
-            f"Habits that apply here may together save {energy} over the days read, {share} of the total{condition}."
-        ]
-    else:
-        said = [
+    return [
+        _together(sheet),
+        sheet.say("No more than {{save.cap_share}} of the total is ever counted as a saving by habits: an assumption."),
+    ]
+
+
+def _together(sheet: FactSheet) -> str:
+    if not sheet.number("save.behaviour_low") > 0:
+        return sheet.say(
             "Habits that apply here may together save up to {{save.behaviour_high}} over the days read,"
             " {{save.behaviour_share_high}} of the total, if every condition holds."
-        ]
-    said.append("No more than {{save.cap_share}} of the total is ever counted as a saving by habits: an assumption.")
-    return said
+        )
+    energy = range_text(sheet, "save.behaviour_low", "save.behaviour_high")
+    share = range_text(sheet, "save.behaviour_share_low", "save.behaviour_share_high")
+    if any(one.conditional for one in sheet.recommendations if one.quantified and one.kind in BEHAVIOUR):
+        return sheet.say(
+            "Habits that apply here may together save {{energy}} over the days read, {{share}} of the total; the higher"
+            " figures need every condition to hold.",
+            energy=energy,
+            share=share,
+        )
+    return sheet.say(
+        "Habits that apply here may together save {{energy}} over the days read, {{share}} of the total.",
+        energy=energy,
+        share=share,
+    )
 
 
 def action_text(sheet: FactSheet, one: Recommendation) -> str:
     """Whom it is about, what it may save, under which condition, and why it applies."""
     sentences = []
-    about = f"For {{{{{one.appliance}.name}}}}" if one.appliance else ""
-    if one.quantified:
-        energy = range_text(sheet, f"{one.id}.save_low", f"{one.id}.save_high")
-        share = range_text(sheet, f"{one.id}.site_share_low", f"{one.id}.site_share_high")
-        sentences.append(f"{about}: may save {energy} over the days read, {share} of the total.")
-    elif about:
-        sentences.append(f"{about}; how much it saves is not stated.")
+    if one.quantified and one.appliance:
+        sentences.append(
+            sheet.say(
+                "For {{A.name}}: may save {{energy}} over the days read, {{share}} of the total.",
+                A=one.appliance,
+                energy=range_text(sheet, f"{one.id}.save_low", f"{one.id}.save_high"),
+                share=range_text(sheet, f"{one.id}.site_share_low", f"{one.id}.site_share_high"),
+            )
+        )
+    elif one.appliance:
+        sentences.append(sheet.say("For {{A.name}}; how much it saves is not stated.", A=one.appliance))
     if one.conditional:
-        sentences.append(f"Applies {{{{{one.id}.condition}}}}.")
+        sentences.append(sheet.say("Applies {{R.condition}}.", R=one.id))
     phrases = _BECAUSE if one.appliance else _BECAUSE | _BECAUSE_SITE
-    reasons = [phrases[metric] % fact for fact in one.because if (metric := fact.partition(".")[2]) in phrases]
+    reasons = [
+        sheet.say(phrases[metric], fact=fact) for fact in one.because if (metric := fact.partition(".")[2]) in phrases
+    ]
     if reasons:
-        sentences.append(f"Why: {'; '.join(reasons)}.")
+        sentences.append(sheet.say("Why: {{reasons}}.", reasons="; ".join(reasons)))
     return " ".join(sentences)
-
-
-def plural(sheet: FactSheet, fact: str, word: str) -> str:
-    """A count with its word."""
-    return f"{{{{{fact}}}}} {word}" if sheet.number(fact) == 1 else f"{{{{{fact}}}}} {word}s"
 
 
 def range_text(sheet: FactSheet, low: str, high: str) -> str:
     """From the one fact to the other; one of them where they read the same."""
-    alike = sheet.facts[low].text == sheet.facts[high].text
-    return f"{{{{{high}}}}}" if alike else f"{{{{{low}}}}} to {{{{{high}}}}}"
+    if sheet.text(low) == sheet.text(high):
+        return f"{{{{{high}}}}}"
+    return sheet.say("{{low}} to {{high}}", low=low, high=high)
 
 
 def _differs(sheet: FactSheet, change: str) -> bool:

@@ -1,69 +1,93 @@
-"""A fact sheet and its narrative as a page, as Markdown and as JSON. All three show the same formatted facts."""
+"""A fact sheet and its narrative as a page and as Markdown: the same formatted facts."""
 
+import base64
 import functools
-import json
+import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from energy.report import headlines, insights
 from energy.report.charts import charts
-from energy.report.facts import FactSheet
-from energy.report.narrative import PLACEHOLDER, Narrative
+from energy.report.document import PROVENANCE_FACTS
+from energy.report.facts import PLACEHOLDER, FactSheet
+from energy.report.language import message
+from energy.report.narrative import Narrative
 
 if TYPE_CHECKING:
     import jinja2
 
-REPORT_FORMAT = 1
 QUALITY_FACTS = (
-    ("site.complete_days", "Days on which every appliance was read completely"),
-    ("site.readings", "Readings that count"),
-    ("site.uploads", "Uploads that count"),
-    ("rows.read", "Rows in this upload"),
-    ("rows.accepted", "… accepted"),
-    ("rows.rejected", "… rejected"),
-    ("rows.duplicates", "… duplicates, counted once"),
-)
-PROVENANCE_FACTS = (
-    ("run.upload", "Upload"),
-    ("run.version", "Version"),
-    ("run.uploaded", "Uploaded, or deleted"),
-    ("run.id", "Run"),
-    ("run.publication", "Publication"),
-    ("run.code_version", "Code version"),
-    ("F.method", "Forecast by"),
+    ("site.complete_days", message("Days on which every appliance was read completely")),
+    ("site.readings", message("Readings that count")),
+    ("site.uploads", message("Uploads that count")),
+    ("rows.read", message("Rows in this upload")),
+    ("rows.accepted", message("… accepted")),
+    ("rows.rejected", message("… rejected")),
+    ("rows.duplicates", message("… duplicates, counted once")),
 )
 
 METHOD = (
-    "Every figure is computed from the readings before any text is written; the text cites figures and carries none.",
-    "The busiest hour is the hour of day with the largest mean energy per day.",
-    "On a complete day every appliance that was ever read has readings for nearly all of its intervals; comparisons use"
-    " complete days only. The forecast learns from the days on which the appliances in its total were complete, so it"
-    " may count more.",
-    "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to come"
-    " than its percentage says.",
-    "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a reading. A"
-    " gap is a stretch without readings that is longer than the appliance's usual step allows, also before its first"
-    " reading and after its last.",
-    "What is always on is read from average night hours, so it is an upper limit.",
-    "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard deviations."
-    " It is a hint to look, not a fault.",
-    "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
-    " wording was not verified are given without a figure.",
-    "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been read.",
-    "There are no prices here: nothing in this report is about money.",
+    message(
+        "Every figure is computed from the readings before any text is written; the text cites figures and carries"
+        " none."
+    ),
+    message("The busiest hour is the hour of day with the largest mean energy per day."),
+    message(
+        "On a complete day every appliance that was ever read has readings for nearly all of its intervals;"
+        " comparisons use complete days only. The forecast learns from the days on which the appliances in its total"
+        " were complete, so it may count more."
+    ),
+    message(
+        "The band of the forecast is the models' own estimate. After a short history it holds fewer of the days to"
+        " come than its percentage says."
+    ),
+    message(
+        "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a"
+        " reading. A gap is a stretch without readings that is longer than the appliance's usual step allows, also"
+        " before its first reading and after its last."
+    ),
+    message("What is always on is read from average night hours, so it is an upper limit."),
+    message(
+        "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard"
+        " deviations. It is a hint to look, not a fault."
+    ),
+    message(
+        "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources"
+        " whose wording was not verified are given without a figure."
+    ),
+    message(
+        "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been"
+        " read."
+    ),
+    message("There are no prices here: nothing in this report is about money."),
 )
 
-_KEPT_TOGETHER = {"kwh", "kw", "share", "hours", "date"}
+_KEPT_TOGETHER = {"kwh", "kw", "kg", "share", "change", "hours", "duration", "date"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@$]|:(?=//)|(?<=\bwww)\.)")
 _MARKDOWN_START = re.compile(r"^([-+=#]|\d+(?=[.)](?:\s|$)))")
 
 
 def html(sheet: FactSheet, narrative: Narrative) -> bytes:
     """One self-contained page: no script, nothing loaded from anywhere."""
-    drawn = charts(sheet)
     page = _templates().get_template("report.html.j2")
-    context = {**_context(sheet, narrative), "fill": lambda text: fill(text, sheet, unbroken=True)}
-    return page.render(**context, charts=drawn).encode()
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    text = page.render(
+        **_context(sheet, narrative) | {"fill": lambda text: fill(text, sheet, unbroken=True)},
+        charts=charts(sheet),
+        contents=[(section, sheet.say(title)) for section, title in headlines.CONTENTS],
+        gains={one.id: headlines.gain(sheet, one) for one in sheet.recommendations},
+        always_on=insights.always_on(sheet),
+        made=sheet.say(
+            "{{Q.coverage}} of the time was read. Text by {{writer}}.", writer=sheet.say(narrative.provider)
+        ),
+        style=style,
+        # Nothing is loaded and nothing runs; of styles, only those that this page brings with it.
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+    )
+    return text.encode()
 
 
 def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
@@ -73,36 +97,12 @@ def markdown(sheet: FactSheet, narrative: Narrative) -> bytes:
     return (re.sub(r"\n{3,}", "\n\n", text).strip() + "\n").encode()
 
 
-def json_document(sheet: FactSheet, narrative: Narrative) -> bytes:
-    """Facts, tables and texts; each text as written, with its placeholders, and as read."""
-    written = narrative.model_dump(mode="json")
-    facts = {
-        name: {**fact.model_dump(mode="json", exclude={"id"}), "text": fact.text} for name, fact in sheet.facts.items()
-    }
-    document = {
-        "format": REPORT_FORMAT,
-        "provenance": {
-            "provider": narrative.provider,
-            **{name: sheet.facts[name].value for name, _ in PROVENANCE_FACTS if name in sheet.facts},
-            "forecast_notes": sheet.forecast_notes,
-            "warnings": sheet.warnings,
-        },
-        "text": _filled(written, sheet),
-        "written": written,
-        "appliances": [one.model_dump(mode="json") for one in sheet.appliances],
-        "recommendations": [one.model_dump(mode="json") for one in sheet.recommendations],
-        "facts": facts,
-        "tables": {name: table.model_dump(mode="json", exclude={"id"}) for name, table in sheet.tables.items()},
-    }
-    return (json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
-
-
 def fill(text: str, sheet: FactSheet, unbroken: bool = False) -> str:
     """A sentence with the facts in place of their placeholders; `unbroken` keeps a number and its unit on one line."""
 
     def shown(match: re.Match[str]) -> str:
-        fact = sheet.facts[match[1]]
-        return fact.text.replace(" ", "\u00a0") if unbroken and fact.unit in _KEPT_TOGETHER else fact.text
+        text = sheet.text(match[1])
+        return text.replace(" ", "\u00a0") if unbroken and sheet.facts[match[1]].unit in _KEPT_TOGETHER else text
 
     return PLACEHOLDER.sub(shown, text)
 
@@ -125,19 +125,9 @@ def safe_url(url: str) -> str | None:
     return url if plain else None
 
 
-def _filled(part: Any, sheet: FactSheet) -> Any:
-    if isinstance(part, str):
-        return fill(part, sheet)
-    if isinstance(part, list):
-        return [_filled(item, sheet) for item in part]
-    if isinstance(part, dict):
-        return {name: _filled(item, sheet) for name, item in part.items()}
-    return part
-
-
 def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
     def shown(names: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-        return [(label, sheet.facts[name].text) for name, label in names if name in sheet.facts]
+        return [(sheet.say(label), sheet.text(name)) for name, label in names if name in sheet.facts]
 
     return {
         "sheet": sheet,
@@ -145,49 +135,48 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "facts": sheet.facts,
         "tables": sheet.tables,
         "recommendations": {one.id: one for one in sheet.recommendations},
-        "cards": _cards(sheet),
+        "cards": headlines.cards(sheet),
         "quality": shown(QUALITY_FACTS),
         "provenance": shown(PROVENANCE_FACTS),
-        "method": METHOD,
+        "text_by": _text_by(narrative, sheet),
+        "method": [sheet.say(line) for line in METHOD],
+        "say": sheet.say,
+        "tongue": sheet.tongue,
+        "text": sheet.text,
         "fill": lambda text: fill(text, sheet),
         "safe_url": safe_url,
     }
 
 
-def _cards(sheet: FactSheet) -> list[tuple[str, str, str]]:
-    """Headline figures: label, figure, and what it refers to."""
-    facts = sheet.facts
-    cards = [
-        ("Total", facts["site.total_kwh"].text, f"over {_days(sheet, 'site.days')}"),
-        _day_card(sheet),
-        _peak_card(sheet),
-        ("Unusual hours", facts["site.anomalies"].text, f"of {facts['AN.hours_judged'].text} judged"),
-    ]
-    if "F.total_kwh" in facts:
-        cards.append(("Days ahead", facts["F.total_kwh"].text, f"over {_days(sheet, 'F.days')}"))
+def _text_by(narrative: Narrative, sheet: FactSheet) -> str:
+    """Who wrote, how often models were asked for it, and what that took."""
+    origin, tongue = narrative.origin, sheet.tongue
+    asked, number = len(origin.attempts), tongue.number
+    who = sheet.say(narrative.provider) + (f", {origin.model}" if origin.model else "")
+    if not asked:
+        return who
+    n = number(asked, 0)
+    if origin.model:
+        took = [tongue.plural("{{n}} question", "{{n}} questions", asked, n=n)]
     else:
-        cards.append(("Days ahead", "no forecast", "reasons below"))
-    return cards
+        took = [
+            tongue.plural(
+                "{{n}} question to a model without a usable answer",
+                "{{n}} questions to models without a usable answer",
+                asked,
+                n=n,
+            )
+        ]
+    if origin.tokens is not None:
+        took.append(sheet.say("{{n}} tokens", n=number(origin.tokens, 0)))
+    if origin.cost_usd is not None:
+        took.append(sheet.say("about {{usd}} US dollars", usd=number(origin.cost_usd, 4)))
+    return f"{who}: {', '.join(took)}"
 
 
-def _day_card(sheet: FactSheet) -> tuple[str, str, str]:
-    if sheet.facts["site.mean_of"].value == "complete days":
-        about = f"mean of {_days(sheet, 'site.complete_days', 'complete ')}"
-        return "An average day", sheet.facts["site.day_kwh"].text, about
-    about = f"mean of {_days(sheet, 'site.read_days')} with readings, complete or not"
-    return "An average day", sheet.facts["site.read_day_kwh"].text, about
-
-
-def _peak_card(sheet: FactSheet) -> tuple[str, str, str]:
-    if sheet.known("site.peak_hour"):
-        return "Busiest hour", sheet.facts["site.peak_hour"].text, "on an average day"
-    if sheet.facts["site.tells_hours"].value == "no":
-        return "Busiest hour", "\u2013", "not to be told from these readings"
-    return "Busiest hour", "\u2013", "no hour stands out"
-
-
-def _days(sheet: FactSheet, fact: str, kind: str = "") -> str:
-    return f"{sheet.facts[fact].text} {kind}{'day' if sheet.number(fact) == 1 else 'days'}"
+@functools.cache
+def _style() -> str:
+    return Path(__file__).with_name("templates").joinpath("report.css").read_text().strip()
 
 
 @functools.cache

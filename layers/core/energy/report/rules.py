@@ -2,9 +2,10 @@
 
 from energy.report import auditor, insights
 from energy.report.facts import FactSheet
+from energy.report.language import message
 from energy.report.narrative import Narrative
 
-PROVIDER = "rules"
+PROVIDER = message("rules")
 
 
 def write_text(sheet: FactSheet) -> Narrative:

@@ -2,23 +2,28 @@
 
 import datetime as dt
 import statistics
+from collections import Counter
 
 from energy import __version__
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
+from energy.languages import LanguageCode
 from energy.report import advice
-from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
-from energy.report.facts import Appliance, Collector, FactSheet, format_value, kwh_decimals
+from energy.report.appliances import DEFERRABLE, NAMES_OF_CLASSES, SEASONAL, classify, display_name
+from energy.report.facts import Appliance, Collector, FactSheet, kwh_decimals
+from energy.report.language import message
 from energy.report.tables import (
     APPLIANCES_DRAWN,
     MAX_TEXT_LENGTH,
+    NO,
+    PEAK_HOURS,
     UNUSUAL_SHOWN,
+    YES,
     rounded_down,
     tables,
     tells_hours,
 )
 
-PEAK_HOURS = range(18, 21)
 NIGHT_HOURS = range(1, 5)
 MIN_NIGHTS = 7
 MIN_DAYS_SEASONAL = 90
@@ -31,6 +36,8 @@ MIN_COMPLETE_DAYS = 3
 # deviations above it, exactly where p is less than a fifth.
 MOSTLY_OFF_DEVIATION = 2.0
 
+ALIKE, MORE, LESS = message("about as much"), message("more"), message("less")
+
 _READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
 
 
@@ -39,8 +46,9 @@ def fact_sheet(
     readings: ReadingsSummary,
     anomalies: AnomalySummary,
     forecast: ForecastSummary | None,
+    language: LanguageCode = "en",
 ) -> FactSheet:
-    """Everything that the report of this publication may say."""
+    """Everything that the report of this publication may say, and in which language."""
     facts = Collector()
     appliances = [
         Appliance(ref=f"A{number}", kind=classify(one.appliance)) for number, one in enumerate(readings.appliances, 1)
@@ -52,6 +60,7 @@ def fact_sheet(
     for appliance, summary in zip(appliances, readings.appliances, strict=True):
         _add_appliance(facts, appliance, summary, anomalies)
     _add_classes(facts, appliances)
+    _add_ranks(facts, appliances)
     _add_always_on(facts, readings, appliances)
     _add_anomalies(facts, anomalies)
     if forecast:
@@ -61,9 +70,11 @@ def fact_sheet(
     advice.add_totals(facts, recommendations, book)
     # The summary has every note of the forecast; the state that came with it has the first of them.
     notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
+    drawn_up = tables(facts, readings, anomalies, forecast)
     return FactSheet(
+        language=language,
         facts=facts.facts,
-        tables=tables(readings, anomalies, forecast),
+        tables=drawn_up,
         appliances=appliances,
         recommendations=recommendations,
         forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in dict.fromkeys(notes)],
@@ -75,7 +86,8 @@ def _add_run(facts: Collector, request: GenerateReportInput) -> None:
     change, rows = request.validated.change, request.validated.rows
     gone = isinstance(change, Deletion)
     when = change.told_at if isinstance(change, Deletion) else change.last_modified
-    facts.add("run.upload", display_name(change.key, MAX_TEXT_LENGTH) + gone * " (deleted)", "text", _RUN)
+    facts.add("run.change", message("deleted") if gone else message("uploaded"), "word", _RUN)
+    facts.add("run.upload", display_name(change.key, MAX_TEXT_LENGTH), "text", _RUN)
     facts.add("run.version", display_name(change.version, MAX_TEXT_LENGTH), "text", _RUN)
     facts.add("run.uploaded", when.isoformat(), "datetime", _RUN)
     facts.add("run.id", request.validated.run_id, "text", _RUN)
@@ -99,7 +111,7 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     facts.add("site.days", days, "count", _READINGS)
     facts.share("site.coverage", readings.coverage, _READINGS, dp=1)
     hourly = tells_hours(readings.appliances)
-    facts.add("site.tells_hours", "yes" if hourly else "no", "text", _READINGS)
+    facts.add("site.tells_hours", YES if hourly else NO, "word", _READINGS)
     facts.add("site.peak_hour", readings.peak_hour if used and hourly else None, "hour", _READINGS)
     facts.add("site.peak_band", f"{PEAK_HOURS.start:02d}:00\u2013{PEAK_HOURS.stop:02d}:00", "text", "setting")
     by_hour = [_mean([row[hour] for row in readings.weekday_hour_kwh]) for hour in range(24)]
@@ -117,14 +129,12 @@ def _add_quality(facts: Collector, readings: ReadingsSummary) -> None:
     told = readings.quality
     facts.add("Q.coverage", rounded_down(told.coverage), "share", _READINGS, dp=1)
     facts.add("Q.gaps", told.gaps, "count", _READINGS)
-    facts.add("Q.longest_gap_hours", told.longest_gap_hours, "hours", _READINGS)
-    facts.add("Q.longest_gap", _duration(told.longest_gap_hours), "text", _READINGS)
+    facts.add("Q.longest_gap_hours", told.longest_gap_hours, "duration", _READINGS)
     start = told.longest_gap_start
     facts.add("Q.longest_gap_start", start.isoformat() if start else None, "datetime", _READINGS)
     longest = [one for one in readings.appliances if start and _longest(one.quality) == _longest(told)]
-    names = display_name(longest[0].appliance) if longest else None
-    shown = f"{names} and {len(longest) - 1} more" if len(longest) > 1 else names
-    facts.add("Q.longest_gap_of", shown, "text", _READINGS)
+    facts.add("Q.longest_gap_of", display_name(longest[0].appliance) if longest else None, "text", _READINGS)
+    facts.add("Q.longest_gap_more", len(longest) - 1 if longest else None, "count", _READINGS)
     facts.add("Q.flatlines", told.flatlines, "count", _READINGS)
     facts.add("Q.flatline_hours", told.flatline_hours, "hours", _READINGS)
     facts.share("Q.estimated_share", told.estimated_share, _READINGS)
@@ -137,15 +147,6 @@ def _longest(told: Quality) -> tuple[float | None, dt.datetime | None]:
     return told.longest_gap_hours, told.longest_gap_start
 
 
-def _duration(hours: float | None) -> str | None:
-    """Hours in the unit that people would use."""
-    if hours is None:
-        return None
-    number, unit = (hours / 24, "days") if hours >= 48 else (hours, "hours") if hours >= 1 else (hours * 60, "minutes")
-    text = f"{number:,.1f}".removesuffix(".0")
-    return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
-
-
 def _add_days(facts: Collector, days: list[DayTotal]) -> None:
     complete = [day for day in days if day.complete]
     facts.add("site.complete_days", len(complete), "count", _READINGS)
@@ -153,7 +154,7 @@ def _add_days(facts: Collector, days: list[DayTotal]) -> None:
     facts.add("site.read_days", len(days), "count", _READINGS)
     facts.kwh("site.read_day_kwh", _mean([day.kwh for day in days]), _READINGS)
     enough = len(complete) >= MIN_COMPLETE_DAYS or (bool(complete) and len(days) < WEEK_DAYS)
-    facts.add("site.mean_of", "complete days" if enough else "all days", "text", _READINGS)
+    facts.add("site.mean_of", message("complete days") if enough else message("all days"), "word", _READINGS)
     workdays = [day.kwh for day in complete if day.date.weekday() < FIRST_WEEKEND_DAY]
     weekend = [day.kwh for day in complete if day.date.weekday() >= FIRST_WEEKEND_DAY]
     enough = len(workdays) >= 5 and len(weekend) >= 2
@@ -175,8 +176,8 @@ def _add_change(facts: Collector, name: str, new: str, old: str) -> None:
     then, now = facts.facts[old].value, facts.facts[new].value
     change = float(now or 0) / float(then) - 1 if then and now is not None else None
     facts.share(name, None if change is None else abs(change), f"{new}, {old}")
-    direction = None if change is None else "about as much" if abs(change) < 0.02 else "more" if change > 0 else "less"
-    facts.add(f"{name}_direction", direction, "text", f"{new}, {old}")
+    direction = None if change is None else ALIKE if abs(change) < 0.02 else MORE if change > 0 else LESS
+    facts.add(f"{name}_direction", direction, "word", f"{new}, {old}")
 
 
 def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary, anomalies: AnomalySummary) -> None:
@@ -185,7 +186,7 @@ def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary
     seasonal = appliance.kind in SEASONAL
     enough = one.complete_days >= (MIN_DAYS_SEASONAL if seasonal else MIN_NIGHTS)
     facts.add(f"{ref}.name", display_name(one.appliance), "text", _READINGS)
-    facts.add(f"{ref}.kind", appliance.kind.replace("_", " "), "text", "name")
+    facts.add(f"{ref}.kind", NAMES_OF_CLASSES[appliance.kind], "word", "name")
     facts.kwh(f"{ref}.kwh", one.total_kwh, _READINGS)
     facts.share(f"{ref}.share", one.share, _READINGS, dp=1)
     facts.kwh(f"{ref}.day_kwh", per_day, _READINGS)
@@ -197,9 +198,9 @@ def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary
     power = one.max_kwh * 60 / minutes if minutes and hourly else None
     facts.add(f"{ref}.peak_power_kw", power if power is None else round(power, 6), "kw", _READINGS, 2)
     facts.add(f"{ref}.interval_minutes", minutes, "count", _READINGS)
-    facts.add(f"{ref}.mostly_off", "yes" if _mostly_off(one) else "no", "text", _READINGS)
+    facts.add(f"{ref}.mostly_off", YES if _mostly_off(one) else NO, "word", _READINGS)
     skipped = anomalies.skipped.get(one.appliance)
-    facts.add(f"{ref}.skipped", skipped and display_name(skipped, MAX_TEXT_LENGTH), "text", _ANOMALIES)
+    facts.add(f"{ref}.skipped", skipped and display_name(skipped, MAX_TEXT_LENGTH), "told", _ANOMALIES)
     facts.add(f"{ref}.anomalies", anomalies.by_appliance.get(one.appliance, 0), "count", _ANOMALIES)
     quietest = min((one.profile_kwh[hour] or 0.0 for hour in NIGHT_HOURS), default=0.0)
     known = hourly and bool(per_day) and enough
@@ -211,6 +212,26 @@ def _add_classes(facts: Collector, appliances: list[Appliance]) -> None:
         same = [other.ref for other in appliances if other.kind == appliance.kind]
         facts.add(f"{appliance.ref}.same_class", len(same), "count", _READINGS)
         facts.add(f"{appliance.ref}.smallest_of_class", int(same[-1] == appliance.ref), "count", _READINGS)
+
+
+def _add_ranks(facts: Collector, appliances: list[Appliance]) -> None:
+    """The place of each appliance by energy, and by energy in the evening band; none where two share a place."""
+    energy = {one.ref: _known_number(facts, f"{one.ref}.kwh") for one in appliances}
+    evening = {
+        one.ref: _known_number(facts, f"{one.ref}.peak_share") * _known_number(facts, f"{one.ref}.day_kwh")
+        for one in appliances
+    }
+    for name, kwh in (("rank", energy), ("peak_rank", evening)):
+        places = Counter(kwh.values())
+        for ref, own in kwh.items():
+            alone = own > 0 and places[own] == 1
+            place = 1 + sum(other > own for other in kwh.values())
+            facts.add(f"{ref}.{name}", place if alone else None, "count", _READINGS)
+
+
+def _known_number(facts: Collector, fact: str) -> float:
+    value = facts.facts[fact].value
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _add_always_on(facts: Collector, readings: ReadingsSummary, appliances: list[Appliance]) -> None:
@@ -262,7 +283,7 @@ def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
         facts.add(f"{ref}.timestamp", row.timestamp.isoformat(), "datetime", _ANOMALIES)
         facts.add(f"{ref}.name", display_name(row.appliance), "text", _ANOMALIES)
         facts.add(f"{ref}.method", display_name(row.method), "text", _ANOMALIES)
-        facts.add(f"{ref}.explanation", display_name(row.explanation, MAX_TEXT_LENGTH), "text", _ANOMALIES)
+        facts.add(f"{ref}.explanation", display_name(row.explanation, MAX_TEXT_LENGTH), "told", _ANOMALIES)
         facts.add(f"{ref}.z", round(row.z_score, 6), "sigma", _ANOMALIES)
         for name in ("kwh", "threshold", "expected_kwh", "excess_kwh"):
             facts.kwh(f"{ref}.{name}", getattr(row, name), _ANOMALIES)
@@ -277,7 +298,7 @@ def _deviations(anomalies: AnomalySummary) -> float | None:
 
 
 def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
-    facts.add("F.method", display_name(forecast.method, MAX_TEXT_LENGTH), "text", _FORECAST)
+    facts.add("F.method", display_name(forecast.method, MAX_TEXT_LENGTH), "told", _FORECAST)
     facts.share("F.level", forecast.level, _FORECAST)
     facts.add("F.days", len(forecast.days), "count", _FORECAST)
     facts.add("F.models", len(forecast.days[0].models) if forecast.days else None, "count", _FORECAST)
@@ -290,8 +311,8 @@ def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
     facts.add("F.highest_day", highest.ds.isoformat() if highest else None, "date", _FORECAST)
     facts.kwh("F.highest_kwh", highest.yhat if highest else None, _FORECAST)
     decimals = kwh_decimals(highest.yhat if highest else None)
-    alike = len({format_value(day.yhat, "kwh", decimals) for day in forecast.days}) == 1
-    facts.add("F.alike", "yes" if alike else "no", "text", _FORECAST)
+    alike = len({f"{day.yhat:.{decimals}f}" for day in forecast.days}) == 1
+    facts.add("F.alike", YES if alike else NO, "word", _FORECAST)
     facts.kwh("F.widest_lower", min((day.yhat_lower for day in forecast.days), default=None), _FORECAST)
     facts.kwh("F.widest_upper", max((day.yhat_upper for day in forecast.days), default=None), _FORECAST)
     facts.kwh("F.highest_lower", highest.yhat_lower if highest else None, _FORECAST)

@@ -2,9 +2,10 @@
 
 import math
 
-from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, ReadingsSummary
+from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, Quality, ReadingsSummary
 from energy.report.appliances import display_name
-from energy.report.facts import WEEKDAYS, Column, Table, Value, kwh_decimals
+from energy.report.facts import Collector, Column, Table, kwh_decimals
+from energy.report.language import Value, message
 
 DAYS_SHOWN = 56
 UNUSUAL_SHOWN = 10
@@ -12,22 +13,72 @@ PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 12
 QUALITY_SHOWN = 50
 MAX_TEXT_LENGTH = 400
+PEAK_HOURS = range(18, 21)
+YES, NO = message("yes"), message("no")
+
+# Marked here, as each is the title of a column and the label of a row in the chart.
+WEEKDAYS = (
+    message("Mon"),
+    message("Tue"),
+    message("Wed"),
+    message("Thu"),
+    message("Fri"),
+    message("Sat"),
+    message("Sun"),
+)
 
 
-def tables(readings: ReadingsSummary, anomalies: AnomalySummary, forecast: ForecastSummary | None) -> dict[str, Table]:
-    """The tables by id; one that has no rows is left out."""
+def tables(
+    facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary, forecast: ForecastSummary | None
+) -> dict[str, Table]:
+    """The tables by id; one that has no rows is left out. Adds the facts that their notes cite."""
     built = [
+        _versus(facts),
         _appliances(readings, anomalies),
-        _days(readings, anomalies),
+        _days(facts, readings, anomalies),
         _week(readings),
-        _profiles(readings),
+        _profiles(facts, readings),
         _unusual(anomalies),
         _skipped(anomalies),
-        _quality(readings),
+        _quality(facts, readings),
     ]
     if forecast:
         built += [_forecast(forecast), _forecast_appliances(forecast)]
     return {table.id: table for table in built if table.rows}
+
+
+def _versus(facts: Collector) -> Table:
+    """Rows in pairs: what was before, and what came after it, with the change."""
+
+    def value(fact: str) -> float | None:
+        known = facts.facts[fact].value
+        return known if isinstance(known, float) else None
+
+    pairs = (
+        (
+            message("Seven complete days before"),
+            "trend.before_kwh",
+            message("Last seven complete days"),
+            "trend.recent_kwh",
+        ),
+        (message("Workday, mean"), "week.workday_kwh", message("Weekend day, mean"), "week.weekend_kwh"),
+    )
+    rows: list[list[Value]] = []
+    for before, then, after, now in pairs:
+        first, second = value(then), value(now)
+        if first and second is not None:
+            rows += [[before, first, None], [after, second, second / first - 1]]
+    return Table(
+        id="versus",
+        title="Energy now and before",
+        columns=[
+            Column(title="Time", unit="word"),
+            _energy("Energy, kWh", [float(row[1] or 0) for row in rows]),
+            Column(title="Change", unit="change", dp=1),
+        ],
+        rows=rows,
+        source="readings summary",
+    )
 
 
 def _appliances(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
@@ -56,9 +107,11 @@ def _appliances(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
     )
 
 
-def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
+def _days(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
     shown = readings.days[-DAYS_SHOWN:]
-    notes = [f"The last {len(shown)} of {len(readings.days)} days read."] if len(shown) < len(readings.days) else []
+    facts.add("days.shown", len(shown), "count", "setting")
+    all_days = message("The last {{days.shown}} of {{site.read_days}} days read.")
+    notes = [all_days] if len(shown) < len(readings.days) else []
     return Table(
         id="days",
         title="Energy by day",
@@ -66,7 +119,7 @@ def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
             Column(title="Day", unit="date"),
             _energy("Energy, kWh", [day.kwh for day in shown]),
             Column(title="Read", unit="share"),
-            Column(title="Complete", unit="text"),
+            Column(title="Complete", unit="word"),
             Column(title="Unusual hours", unit="count"),
         ],
         rows=[
@@ -74,7 +127,7 @@ def _days(readings: ReadingsSummary, anomalies: AnomalySummary) -> Table:
                 day.date.isoformat(),
                 day.kwh,
                 day.coverage,
-                "yes" if day.complete else "no",
+                YES if day.complete else NO,
                 anomalies.by_day.get(day.date.isoformat(), 0),
             ]
             for day in shown
@@ -92,23 +145,26 @@ def _week(readings: ReadingsSummary) -> Table:
         title="Mean energy by hour of the week, kWh",
         columns=[
             Column(title="Hour", unit="hour"),
-            *(_energy(name[:3], cells, mean=True) for name in WEEKDAYS),
+            *(_energy(name, cells, mean=True) for name in WEEKDAYS),
         ],
         rows=[[hour, *(row[hour] for row in readings.weekday_hour_kwh)] for hour in range(24)] if known else [],
         source="readings summary",
     )
 
 
-def _profiles(readings: ReadingsSummary) -> Table:
+def _profiles(facts: Collector, readings: ReadingsSummary) -> Table:
     used = [one for one in readings.appliances if sum(kwh or 0 for kwh in one.profile_kwh) > 0]
     shown = used[:PROFILES_SHOWN]
+    facts.add("profiles.shown", len(shown), "count", "setting")
+    facts.add("profiles.used", len(used), "count", "readings summary")
+    the_largest = message("The {{profiles.shown}} largest of {{profiles.used}} appliances in use.")
     sums = [sum(kwh or 0 for kwh in one.profile_kwh) for one in shown]
     return Table(
         id="profiles",
         title="When each appliance uses its energy: share of its own day",
         columns=[
             Column(title="Hour", unit="hour"),
-            *(Column(title=display_name(one.appliance), unit="share", dp=1) for one in shown),
+            *(Column(title=display_name(one.appliance), unit="share", dp=1, is_name=True) for one in shown),
         ],
         rows=[
             [
@@ -123,7 +179,7 @@ def _profiles(readings: ReadingsSummary) -> Table:
         if shown and tells_hours(shown)
         else [],
         source="readings summary",
-        notes=[f"The {len(shown)} largest of {len(used)} appliances in use."] if len(shown) < len(used) else [],
+        notes=[the_largest] if len(shown) < len(used) else [],
     )
 
 
@@ -139,7 +195,7 @@ def _unusual(anomalies: AnomalySummary) -> Table:
             _energy("Mean hour, kWh", [row.expected_kwh for row in shown], mean=True),
             _energy("Above, kWh", [row.excess_kwh for row in shown], mean=True),
             Column(title="z (standard deviations)", unit="sigma"),
-            Column(title="Why", unit="text"),
+            Column(title="Why", unit="told"),
         ],
         rows=[
             [
@@ -161,7 +217,7 @@ def _skipped(anomalies: AnomalySummary) -> Table:
     return Table(
         id="skipped",
         title="Appliances that could not be judged for unusual hours",
-        columns=[Column(title="Appliance", unit="text"), Column(title="Reason", unit="text")],
+        columns=[Column(title="Appliance", unit="text"), Column(title="Reason", unit="told")],
         rows=[
             [display_name(name), display_name(reason, MAX_TEXT_LENGTH)]
             for name, reason in sorted(anomalies.skipped.items())
@@ -170,11 +226,13 @@ def _skipped(anomalies: AnomalySummary) -> Table:
     )
 
 
-def _quality(readings: ReadingsSummary) -> Table:
+def _quality(facts: Collector, readings: ReadingsSummary) -> Table:
     shown = readings.appliances[:QUALITY_SHOWN]
-    rows = [(display_name(one.appliance), one.quality) for one in shown]
+    facts.add("quality.shown", len(shown), "count", "setting")
+    the_largest = message("The {{quality.shown}} largest of {{site.appliances}} appliances.")
+    rows: list[tuple[str | None, Quality]] = [(display_name(one.appliance), one.quality) for one in shown]
     if len(readings.appliances) > 1:
-        rows.append(("All together", readings.quality))
+        rows.append((None, readings.quality))
     return Table(
         id="quality",
         title="How complete the readings are",
@@ -210,9 +268,8 @@ def _quality(readings: ReadingsSummary) -> Table:
             for name, told in rows
         ],
         source="readings summary",
-        notes=[f"The {len(shown)} largest of {len(readings.appliances)} appliances."]
-        if len(shown) < len(readings.appliances)
-        else [],
+        notes=[the_largest] if len(shown) < len(readings.appliances) else [],
+        all_together=len(rows) > len(shown),
     )
 
 
@@ -232,7 +289,10 @@ def _forecast(forecast: ForecastSummary) -> Table:
         title="The days ahead",
         columns=[
             Column(title="Day", unit="date"),
-            *(column.model_copy(update={"title": title}) for title in ("Forecast, kWh", "From, kWh", "To, kWh")),
+            *(
+                column.model_copy(update={"title": title})
+                for title in (message("Forecast, kWh"), message("From, kWh"), message("To, kWh"))
+            ),
         ],
         rows=[[day.ds.isoformat(), day.yhat, day.yhat_lower, day.yhat_upper] for day in forecast.days],
         source="forecast summary",
@@ -247,7 +307,7 @@ def _forecast_appliances(forecast: ForecastSummary) -> Table:
         columns=[Column(title="Appliance", unit="text"), _energy("Energy, kWh", [kwh for _, kwh in ranked])],
         rows=[[display_name(name), kwh] for name, kwh in ranked],
         source="forecast summary",
-        notes=["Each of these is forecast by itself, as is the total: they need not add up to it."],
+        notes=[message("Each of these is forecast by itself, as is the total: they need not add up to it.")],
     )
 
 

@@ -1,0 +1,31 @@
+"""OpenAI, by its chat completions; the key lies in Secrets Manager."""
+
+from langchain_openai import ChatOpenAI
+from openai import LengthFinishReasonError
+from pydantic import SecretStr
+
+from energy import secrets_manager
+from energy.report.prompt import Prompt
+from energy.report.providers import TRUNCATED, Reply
+from energy.report.providers.structured import SHAPE, ask_for_answer
+
+MAX_TOKENS = 6000
+RETRIES = 2
+
+
+def ask(model: str, secret_arn: str, prompt: Prompt, seconds: float) -> Reply:
+    """One answer of a model. Throttled and broken calls are tried again within the time."""
+    chat = ChatOpenAI(
+        model=model,
+        api_key=SecretStr(secrets_manager.secret(secret_arn)),
+        timeout=seconds,
+        max_retries=RETRIES,
+        max_completion_tokens=MAX_TOKENS,
+    )
+    structured = chat.with_structured_output(SHAPE, method="json_schema", strict=True, include_raw=True)
+    try:
+        return ask_for_answer(structured, prompt)
+    except LengthFinishReasonError as error:
+        usage = error.completion.usage
+        counted = (usage.prompt_tokens, usage.completion_tokens) if usage else (None, None)
+        return Reply(None, TRUNCATED, *counted)
