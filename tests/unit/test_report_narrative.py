@@ -6,7 +6,7 @@ import pytest
 import report_home as home
 
 from energy.report import rules
-from energy.report.narrative import Action, Finding, NotGrounded, checked, problems
+from energy.report.narrative import Action, Finding, NotGrounded, checked, problems, without_refused
 from energy.report.render import fill
 from energy.report.sheet import fact_sheet
 
@@ -52,6 +52,18 @@ def test_refused(text, problem):
     assert any(problem in str(one) for one in found), found
     with pytest.raises(NotGrounded, match="the text by rules was refused"):
         checked(with_summary(text), SHEET)
+
+
+def test_only_what_is_refused_is_left_out():
+    lie = "The home used 320 kWh."
+    refused = GOOD.model_copy(
+        update={
+            "summary": [*GOOD.summary, lie],
+            "findings": [*GOOD.findings, Finding(appliance="A1", text="It used {{A2.kwh}} here.")],
+        }
+    )
+    assert without_refused(refused, SHEET) == GOOD
+    assert without_refused(GOOD, SHEET) == GOOD
 
 
 def test_a_finding_may_only_cite_its_own_appliance():

@@ -227,7 +227,7 @@ def forecast(sheet: FactSheet) -> list[str]:
         said.append(
             sheet.say("That is {{F.change}} {{F.change_direction}} than the last {{trend.days}} complete days.")
             if _differs(sheet, "F")
-            else sheet.say("That is about as much as the last {{trend.days}} complete days.")
+            else sheet.say("That is {{F.change_direction}} as the last {{trend.days}} complete days took.")
         )
     if sheet.facts["F.alike"].value == "yes":
         said.append(sheet.say("Every day takes about the same: {{F.highest_kwh}}."))

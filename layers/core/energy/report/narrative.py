@@ -148,6 +148,30 @@ def checked(narrative: Narrative, sheet: FactSheet) -> Narrative:
     return narrative
 
 
+def without_refused(narrative: Narrative, sheet: FactSheet) -> Narrative:
+    """The narrative without the sentences, actions and findings that do not stand on the fact sheet each for itself.
+
+    For the rules' own text, so that a sentence of ours which is refused costs itself, and never the report.
+    """
+    kept = {
+        name: [
+            text
+            for text in getattr(narrative, name)
+            if not any(_problems(name, text, sheet, About(foreign=section.foreign, is_advice=section.is_advice)))
+        ]
+        for name, section in SECTIONS.items()
+    }
+    findings = [
+        one.model_copy(
+            update={"upgrades": tuple(up for up in one.upgrades if not any(_action("", up, sheet, one.appliance)))}
+        )
+        for one in narrative.findings
+        if not any(_problems("findings", one.text, sheet, About(appliance=one.appliance, foreign=_ADVICE)))
+    ]
+    actions = [one for one in narrative.actions if not any(_action("actions", one, sheet, None))]
+    return narrative.model_copy(update={**kept, "findings": findings, "actions": actions})
+
+
 def problems(narrative: Narrative, sheet: FactSheet) -> list[Problem]:
     """Everything in the text that the fact sheet does not carry."""
     return [*_sections(narrative, sheet), *_advice(narrative, sheet), *_repetitions(narrative)]
