@@ -6,7 +6,8 @@ LOCKED := layers/core layers/polars \
 # What a package names but its function does not need, or what the core layer has already: resolved, but not installed.
 LEFT_OUT_functions/forecast_prophet := matplotlib contourpy cycler fonttools kiwisolver pillow pyparsing tzdata
 LEFT_OUT_functions/forecast_statsforecast := fugue triad adagio pyarrow typing-extensions tzdata
-LEFT_OUT_functions/generate_report := typing-extensions
+LEFT_OUT_functions/generate_report := annotated-types jmespath numpy orjson pydantic pydantic-core pyyaml \
+	typing-extensions typing-inspection websockets zstandard
 
 # No index addresses in the files: whoever installs may use an index of their own. The versions are the ones that the
 # tests run with.

@@ -11,6 +11,8 @@ import boto3
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from tests.functions.model_servers import Bedrock, OpenAi, serving
+
 pytestmark = pytest.mark.build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,3 +195,43 @@ assert vl_convert.vegalite_to_svg(chart.to_json()).startswith("<svg")
 """
     done = bare_python(template, "GenerateReportFunction", code, boto3_home)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("speaks", [Bedrock, OpenAi], ids=["bedrock", "openai"])
+def test_a_model_is_asked_from_the_report_s_package(template, boto3_home, speaks):
+    answer = {
+        "summary": ["All is well."],
+        **{name: [] for name in ("behaviour", "peak", "unusual", "forecast", "actions", "findings")},
+    }
+    with serving(speaks.answer(answer)) as server:
+        code = f"""
+import os, sys
+os.environ.update(
+    AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x",
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME="{server.url}", OPENAI_BASE_URL="{server.url}/v1",
+)
+import app
+assert not {{"langchain_core", "openai", "altair"}} & set(sys.modules)
+from energy import secrets_manager
+secrets_manager.secret = lambda arn: "sk-test"
+from energy.report.prompt import Prompt
+from energy.report.providers import configured
+from energy.settings import Settings
+(one,) = configured(Settings(lake_bucket="lake", report_providers="{speaks.name},rules", openai_secret_arn="arn"))
+assert one.ask(Prompt("system", "user"), 20).answer.summary == ["All is well."]
+assert not {{"numpy", "zstandard"}} & set(sys.modules)
+"""
+        done = bare_python(template, "GenerateReportFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(server.requests) == 1
+
+
+def test_the_report_s_handler_is_loaded_soon(template, boto3_home):
+    """The models' libraries take about a second to load; they are only where one is asked."""
+    code = "import time; before = time.process_time(); import app; print(time.process_time() - before)"
+    seconds = []
+    for _ in range(3):
+        done = bare_python(template, "GenerateReportFunction", code, boto3_home)
+        assert done.returncode == 0, done.stderr[-3000:]
+        seconds.append(float(done.stdout))
+    assert min(seconds) < 1.5, seconds
