@@ -35,7 +35,7 @@ WRITES = {
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
     "AggregateFunction": {"manifests/*", "config/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
-    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/documents/*"},
+    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/daily/*", "processed/documents/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
@@ -99,7 +99,7 @@ def test_glue_tables_are_the_tables_of_the_code(resources):
     inputs = [table["TableInput"] for table in of_type(resources, "AWS::Glue::Table").values()]
     tables = {table["Name"]: table for table in inputs if table["Parameters"].get("classification") == "parquet"}
     assert set(tables) == set(TABLES)
-    assert len(tables) == 11
+    assert len(tables) == 12
     # Beside them lie the uploads as text, and the views.
     others = {table["Name"]: table["TableType"] for table in inputs if table["Name"] not in tables}
     assert sorted(others.values()) == ["EXTERNAL_TABLE"] + ["VIRTUAL_VIEW"] * 5

@@ -53,7 +53,12 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return found
 
 
-SECTIONS: tuple[type[BaseModel], ...] = (site_config.ReadingsConfig, site_config.Columns, site_config.Limits)
+SECTIONS: tuple[type[BaseModel], ...] = (
+    site_config.ReadingsConfig,
+    site_config.Columns,
+    site_config.Limits,
+    site_config.AnomalyConfig,
+)
 
 
 def test_every_key_of_the_configuration_is_documented() -> None:

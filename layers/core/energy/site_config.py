@@ -6,16 +6,10 @@ import functools
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from energy.anomaly_config import AnomalyConfig
+from energy.config_section import Section, TableFile, Text
 from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
 
@@ -27,11 +21,6 @@ _MAX_DEPTH = 8
 _MAX_SHOWN = 80
 _MAX_PROBLEMS = 3
 _PAIR = 2
-
-# Names are printed and published: no control characters in them.
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
 
 
 def known_timezone(name: str) -> str:
@@ -51,32 +40,6 @@ def _timezones() -> frozenset[str]:
 
     names = importlib.resources.files("tzdata").joinpath("zones").read_text("ascii").split()
     return frozenset(names) - {"Factory"}
-
-
-class Section(BaseModel):
-    """A misspelled key is an error, never ignored. A key without a value is as good as none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_blanks(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("YAML reads on, off, yes and no so; put it in quotes if it is a name")
-        return value
-
-
-class TableFile(Section):
-    """A CSV beside the configuration, by its name below `config/`; UTF-8, at most 4 MiB."""
-
-    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.csv$", strip_whitespace=True)]
 
 
 class Columns(Section):
@@ -139,6 +102,7 @@ class SiteConfig(Section):
     timezone: Text | None = None
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
+    anomalies: AnomalyConfig = AnomalyConfig()
 
     def named_files(self) -> list[str]:
         """The names of the files that the settings point to, sorted."""

@@ -55,8 +55,8 @@ def _unusual(sheet: FactSheet, ref: str) -> str:
     if not sheet.number(f"{ref}.anomalies"):
         return "none"
     said = f"{{{{{ref}.anomalies}}}}"
-    if sheet.known("AN.deviations"):
+    if sheet.known(f"{ref}.limited"):
         said += ", more than {{AN.deviations}} standard deviations above its mean hour"
-    if sheet.facts[f"{ref}.mostly_off"].value == "yes":
-        return said + "; it is mostly off, so ordinary runs count too"
+    else:
+        said += ", far from what is usual for it then"
     return said + "; see whether it ran as intended"

@@ -45,7 +45,7 @@ METHOD = (
     " gap is a stretch without readings that is longer than the appliance's usual step allows, also before its first"
     " reading and after its last.",
     "What is always on is read from average night hours, so it is an upper limit.",
-    "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard deviations."
+    "An hour is unusual when it is far from what the appliance usually uses at that hour of the day."
     " It is a hint to look, not a fault.",
     "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources whose"
     " wording was not verified are given without a figure.",

@@ -6,13 +6,12 @@ import statistics
 from energy import __version__
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
-from energy.report import advice
+from energy.report import advice, anomaly_facts
 from energy.report.appliances import DEFERRABLE, SEASONAL, classify, display_name
 from energy.report.facts import Appliance, Collector, FactSheet, format_value, kwh_decimals
 from energy.report.tables import (
     APPLIANCES_DRAWN,
     MAX_TEXT_LENGTH,
-    UNUSUAL_SHOWN,
     rounded_down,
     tables,
     tells_hours,
@@ -31,7 +30,7 @@ MIN_COMPLETE_DAYS = 3
 # deviations above it, exactly where p is less than a fifth.
 MOSTLY_OFF_DEVIATION = 2.0
 
-_READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
+_READINGS, _FORECAST, _RUN = "readings summary", "forecast summary", "run"
 
 
 def fact_sheet(
@@ -46,14 +45,14 @@ def fact_sheet(
         Appliance(ref=f"A{number}", kind=classify(one.appliance)) for number, one in enumerate(readings.appliances, 1)
     ]
     _add_run(facts, request)
-    _add_site(facts, readings, anomalies)
+    _add_site(facts, readings)
     _add_quality(facts, readings)
     _add_days(facts, readings.days)
     for appliance, summary in zip(appliances, readings.appliances, strict=True):
         _add_appliance(facts, appliance, summary, anomalies)
     _add_classes(facts, appliances)
     _add_always_on(facts, readings, appliances)
-    _add_anomalies(facts, anomalies)
+    anomaly_facts.add_anomalies(facts, anomalies)
     if forecast:
         _add_forecast(facts, forecast)
     book = advice.rule_book()
@@ -67,7 +66,10 @@ def fact_sheet(
         appliances=appliances,
         recommendations=recommendations,
         forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in dict.fromkeys(notes)],
-        warnings=[display_name(warning, MAX_TEXT_LENGTH) for warning in request.validated.warnings],
+        warnings=[
+            display_name(warning, MAX_TEXT_LENGTH)
+            for warning in (*request.validated.warnings, *anomaly_facts.warnings(anomalies))
+        ],
     )
 
 
@@ -85,7 +87,7 @@ def _add_run(facts: Collector, request: GenerateReportInput) -> None:
         facts.add(f"rows.{name}", getattr(rows, name), "count", _RUN)
 
 
-def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary) -> None:
+def _add_site(facts: Collector, readings: ReadingsSummary) -> None:
     used = readings.total_kwh > 0
     days = (readings.last_timestamp.date() - readings.first_timestamp.date()).days + 1
     facts.add("site.name", display_name(readings.site), "text", _READINGS)
@@ -106,7 +108,6 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     facts.share("site.peak_share", _part_of_day(by_hour, PEAK_HOURS) if hourly else None, _READINGS)
     named = [one.share for one in readings.appliances if classify(one.appliance) != "remainder"]
     facts.share("site.top_share", named[0] if named else None, _READINGS, dp=1)
-    facts.add("site.anomalies", anomalies.count, "count", _ANOMALIES)
     others = readings.appliances[APPLIANCES_DRAWN:]
     facts.add("others.count", len(others), "count", _READINGS)
     facts.kwh("others.kwh", sum(one.total_kwh for one in others), _READINGS)
@@ -198,9 +199,7 @@ def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary
     facts.add(f"{ref}.peak_power_kw", power if power is None else round(power, 6), "kw", _READINGS, 2)
     facts.add(f"{ref}.interval_minutes", minutes, "count", _READINGS)
     facts.add(f"{ref}.mostly_off", "yes" if _mostly_off(one) else "no", "text", _READINGS)
-    skipped = anomalies.skipped.get(one.appliance)
-    facts.add(f"{ref}.skipped", skipped and display_name(skipped, MAX_TEXT_LENGTH), "text", _ANOMALIES)
-    facts.add(f"{ref}.anomalies", anomalies.by_appliance.get(one.appliance, 0), "count", _ANOMALIES)
+    anomaly_facts.add_appliance(facts, ref, one.appliance, anomalies)
     quietest = min((one.profile_kwh[hour] or 0.0 for hour in NIGHT_HOURS), default=0.0)
     known = hourly and bool(per_day) and enough
     facts.share(f"{ref}.base_share", 24 * quietest / per_day if known and per_day else None, _READINGS)
@@ -246,34 +245,6 @@ def _always_on_unknown(readings: ReadingsSummary, nights: int, anything_counted:
 
 def _mostly_off(one: ApplianceSummary) -> bool:
     return one.std_kwh is not None and one.avg_kwh > 0 and one.std_kwh > MOSTLY_OFF_DEVIATION * one.avg_kwh
-
-
-def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
-    facts.add("AN.hours_judged", anomalies.hours_judged, "count", _ANOMALIES)
-    judged = anomalies.hours_judged
-    facts.share("AN.share", anomalies.count / judged if judged else None, _ANOMALIES)
-    deviations = _deviations(anomalies)
-    decimals = 0 if deviations is None or deviations == int(deviations) else 1
-    facts.add("AN.deviations", deviations, "count", _ANOMALIES, decimals)
-    shown = anomalies.top[:UNUSUAL_SHOWN]
-    facts.add("AN.shown", len(shown), "count", _ANOMALIES)
-    for number, row in enumerate(shown, 1):
-        ref = f"AN{number}"
-        facts.add(f"{ref}.timestamp", row.timestamp.isoformat(), "datetime", _ANOMALIES)
-        facts.add(f"{ref}.name", display_name(row.appliance), "text", _ANOMALIES)
-        facts.add(f"{ref}.method", display_name(row.method), "text", _ANOMALIES)
-        facts.add(f"{ref}.explanation", display_name(row.explanation, MAX_TEXT_LENGTH), "text", _ANOMALIES)
-        facts.add(f"{ref}.z", round(row.z_score, 6), "sigma", _ANOMALIES)
-        for name in ("kwh", "threshold", "expected_kwh", "excess_kwh"):
-            facts.kwh(f"{ref}.{name}", getattr(row, name), _ANOMALIES)
-
-
-def _deviations(anomalies: AnomalySummary) -> float | None:
-    """How many standard deviations the limit is above the mean, as the first row tells."""
-    row = next(iter(anomalies.top), None)
-    if row is None or not row.excess_kwh:
-        return None
-    return round((row.threshold - row.expected_kwh) * row.z_score / row.excess_kwh, 2)
 
 
 def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:

@@ -3,11 +3,11 @@
 import math
 
 from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, ReadingsSummary
+from energy.report.anomaly_facts import EVENTS_SHOWN, KIND_NAMES, NOT_JUDGED
 from energy.report.appliances import display_name
 from energy.report.facts import WEEKDAYS, Column, Table, Value, kwh_decimals
 
 DAYS_SHOWN = 56
-UNUSUAL_SHOWN = 10
 PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 12
 QUALITY_SHOWN = 50
@@ -128,43 +128,55 @@ def _profiles(readings: ReadingsSummary) -> Table:
 
 
 def _unusual(anomalies: AnomalySummary) -> Table:
-    shown = anomalies.top[:UNUSUAL_SHOWN]
+    shown = anomalies.top[:EVENTS_SHOWN]
+    notes = ["The most severe first; of equals the recent ones, then those with more energy away from the usual."]
+    if len(shown) < anomalies.events:
+        notes.insert(0, f"The {len(shown)} that matter most, of {anomalies.events:,}.")
     return Table(
         id="unusual",
-        title="The largest unusual hours",
+        title="The unusual events that matter most",
         columns=[
-            Column(title="When", unit="datetime"),
+            Column(title="From", unit="datetime"),
+            Column(title="To", unit="datetime"),
             Column(title="Appliance", unit="text"),
-            _energy("Used, kWh", [row.kwh for row in shown], mean=True),
-            _energy("Mean hour, kWh", [row.expected_kwh for row in shown], mean=True),
-            _energy("Above, kWh", [row.excess_kwh for row in shown], mean=True),
-            Column(title="z (standard deviations)", unit="sigma"),
-            Column(title="Why", unit="text"),
+            Column(title="What", unit="text"),
+            _energy("Used, kWh", [one.kwh for one in shown], mean=True),
+            _energy("Usual, kWh", [one.expected_kwh for one in shown], mean=True),
+            _energy("Above, kWh", [one.excess_kwh for one in shown], mean=True),
+            Column(title="Severity", unit="text"),
         ],
         rows=[
             [
-                row.timestamp.isoformat(),
-                display_name(row.appliance),
-                row.kwh,
-                row.expected_kwh,
-                row.excess_kwh,
-                row.z_score,
-                display_name(row.explanation, MAX_TEXT_LENGTH),
+                one.start.isoformat(),
+                one.end.isoformat(),
+                "All together" if one.appliance is None else display_name(one.appliance),
+                ", ".join(KIND_NAMES[kind] for kind in one.kinds),
+                one.kwh,
+                one.expected_kwh,
+                one.excess_kwh,
+                one.severity,
             ]
-            for row in shown
+            for one in shown
         ],
         source="anomaly summary",
+        notes=notes if shown else [],
     )
 
 
 def _skipped(anomalies: AnomalySummary) -> Table:
+    found = {name: (reason, "not at all") for name, reason in anomalies.skipped.items()}
+    found |= {name: (reason, "by its mean and deviations alone") for name, reason in anomalies.limited.items()}
     return Table(
         id="skipped",
-        title="Appliances that could not be judged for unusual hours",
-        columns=[Column(title="Appliance", unit="text"), Column(title="Reason", unit="text")],
+        title="Appliances that could not be judged for unusual hours, or not by the hour of the day",
+        columns=[
+            Column(title="Appliance", unit="text"),
+            Column(title="Judged", unit="text"),
+            Column(title="Reason", unit="text"),
+        ],
         rows=[
-            [display_name(name), display_name(reason, MAX_TEXT_LENGTH)]
-            for name, reason in sorted(anomalies.skipped.items())
+            [display_name(name), how, NOT_JUDGED[reason.reason]]
+            for name, (reason, how) in sorted(found.items(), key=lambda one: one[0])
         ],
         source="anomaly summary",
     )
