@@ -2,34 +2,11 @@
 
 import re
 import unicodedata
-from typing import Literal, get_args
+from collections.abc import Mapping
 
+from energy.appliance_kinds import ApplianceKind
 from energy.report.language import message
 
-ApplianceClass = Literal[
-    "air_conditioner",
-    "heater",
-    "heat_pump",
-    "water_heater",
-    "shower",
-    "refrigerator",
-    "freezer",
-    "washing_machine",
-    "washer_dryer",
-    "dryer",
-    "dishwasher",
-    "oven",
-    "microwave",
-    "kettle",
-    "ev_charger",
-    "lighting",
-    "network",
-    "electronics",
-    "remainder",
-    "unknown",
-]
-
-CLASSES: tuple[str, ...] = get_args(ApplianceClass)
 NAMES_OF_CLASSES: dict[str, str] = {
     "air_conditioner": message("air conditioner"),
     "heater": message("heater"),
@@ -53,17 +30,10 @@ NAMES_OF_CLASSES: dict[str, str] = {
     "unknown": message("unknown"),
 }
 
-# Its use follows the weather: a few weeks say nothing about a year.
-SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater", "heat_pump"})
-# It runs at night because somebody chose so; what it uses there is not "always on".
-DEFERRABLE: frozenset[str] = frozenset(
-    {"ev_charger", "water_heater", "washing_machine", "washer_dryer", "dryer", "dishwasher"}
-)
-
 MAX_NAME_LENGTH = 48
 
 # The first pattern that matches decides, so the longer names come first. Words of a name are separated by one space.
-_PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
+_PATTERNS: tuple[tuple[str, ApplianceKind], ...] = (
     (r"dish ?washer|dish washing", "dishwasher"),
     (r"washer dryer|washer and dryer|washing machine dryer", "washer_dryer"),
     (r"washing machine|clothes washer|laundry|washer|wash", "washing_machine"),
@@ -92,14 +62,24 @@ _PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
 _COMPILED = tuple((re.compile(rf"\b({pattern})\d*\b"), kind) for pattern, kind in _PATTERNS)
 
 
-def classify(name: str) -> ApplianceClass:
-    """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind."""
+def classify(name: str, told: Mapping[str, ApplianceKind] | None = None) -> ApplianceKind:
+    """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind.
+
+    What a site's configuration says of a name (`told`) goes before; upper case and spaces make no difference.
+    """
+    for other, kind in (told or {}).items():
+        if _folded(other) == _folded(name):
+            return kind
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
     words = re.sub(r"[\W_]+", " ", spaced).strip().casefold()
     for pattern, kind in _COMPILED:
         if pattern.search(words):
             return kind
     return "unknown"
+
+
+def _folded(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def display_name(name: str, limit: int = MAX_NAME_LENGTH) -> str:
