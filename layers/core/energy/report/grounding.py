@@ -169,7 +169,8 @@ def _comparisons(sentence: Sentence, sheet: FactSheet, is_advice: bool) -> Itera
     if (found := lexicon.MOST_OF[language].search(words)) and not any(float(one.value or 0) > 0.5 for one in shares):
         yield "superlative", f"{found[0]!r} without a share of more than half"
     cited = {sheet.facts[fact].value for fact in sentence.facts if fact.endswith("_direction")}
-    compared = {sheet.facts[name].value for fact in sentence.facts if (name := _direction_of(fact)) in sheet.facts}
+    directions_of = {name for fact in sentence.facts for name in _directions_of(fact)}
+    compared = {sheet.facts[name].value for name in directions_of if name in sheet.facts}
     for pattern, directions, borne_by in (
         (lexicon.RISEN, cited, {"more"}),
         (lexicon.FALLEN, cited, {"less"}),
@@ -199,8 +200,11 @@ def _rank(name: str, sheet: FactSheet) -> float:
     return sheet.number(rank) if sheet.known(rank) else 0
 
 
-def _direction_of(fact: str) -> str:
-    return f"{fact.partition('.')[0]}.change_direction"
+def _directions_of(fact: str) -> Iterator[str]:
+    """The facts that say how what a fact tells of has changed; the last days are what the days ahead are held to."""
+    yield f"{fact.partition('.')[0]}.change_direction"
+    if fact == "trend.days":
+        yield "F.change_direction"
 
 
 def _extremes(fact: str, sheet: FactSheet) -> set[str]:
