@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 import report_home as home
 
+from energy.documents import YearDecomposition
 from energy.report import rules
 from energy.report.narrative import Action, Finding, NotGrounded, checked, problems
 from energy.report.render import fill
@@ -179,6 +180,42 @@ def test_a_range_whose_ends_read_the_same_is_one_figure():
     appliances = [home.appliance("Other", 252.0, 0.9), home.appliance("Dryer", 28.0, 0.1)]
     sheet, narrative = narrated(home.readings(appliances, [10.0] * 28))
     assert "may together save 7.0 kWh over the days read, 2.5% of the total." in said(narrative.saving, sheet)
+
+
+def test_how_such_forecasts_fared_is_told_with_what_repeating_the_week_before_would_have():
+    # Off by 12 %, a skill of 0.1 against the week before: that was off by 0.12 / 0.9 = 13 %.
+    assert (
+        "Made in the same way, forecasts of the 14 days before were right within 20 % on 80 % of the days. On average"
+        " they were off by 12 %; to expect the same as a week before was off by 13 %. Of these days 82 % lay within the"
+        " band that should hold 80 %, and 96 % within the wider one that should hold 95 %." in said(GOOD.forecast)
+    )
+
+
+def test_without_earlier_forecasts_the_text_says_so():
+    young = home.forecast()
+    first = young.series[0].model_copy(update={"backtest": None})
+    sheet, narrative = narrated(home.home(), forecast=young.model_copy(update={"series": [first, *young.series[1:]]}))
+    text = said(narrative.forecast, sheet)
+    assert "There are too few days yet to tell how right such forecasts were." in text
+    assert "Made in the same way" not in text
+
+
+def test_a_year_is_told_by_its_weekday_and_its_season():
+    year = YearDecomposition(
+        days=800,
+        weekday_kwh=[-1.0, 0.0, 0.0, 0.0, 0.0, 2.5, -1.5],
+        month_kwh=[3.0, *[0.0] * 5, -4.0, *[0.0] * 5],
+        trend_kwh={"2026-01": 11.0},
+    )
+    sheet, narrative = narrated(home.home(), forecast=home.forecast().model_copy(update={"year": year}))
+    assert (
+        "Over the last 800 days, Saturday takes 2.5 kWh more than the trend, and Sunday 1.5 kWh less."
+        " January takes 3.0 kWh a day more than the trend, and July 4.0 kWh less." in said(narrative.forecast, sheet)
+    )
+    assert sheet.tables["year"].rows == [["2026-01", 11.0, 3.0]]
+    one = year.model_copy(update={"month_kwh": None})
+    sheet, narrative = narrated(home.home(), forecast=home.forecast().model_copy(update={"year": one}))
+    assert "January" not in said(narrative.forecast, sheet)
 
 
 def test_days_ahead_that_are_all_alike_have_no_highest():

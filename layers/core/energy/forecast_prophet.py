@@ -5,7 +5,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
-from energy.errors import NotEnoughHistory
+from energy.errors import EnergyError, NotEnoughHistory, TooManySeries
 from energy.forecast_calibration import Fitted
 from energy.forecast_history import History, Series, horizon
 from energy.forecast_past import cutoffs, kept_cutoffs, until
@@ -34,15 +34,23 @@ SEED = 20_240_101
 DRAWS = 1000
 
 
-def forecast(history: History) -> SiteForecast:
+def forecast(history: History, max_series: int) -> SiteForecast:
     """Seven days of the total and of each appliance with at least MIN_DAYS days, as it may be published alone.
 
-    NotEnoughHistory if the total has fewer; ForecastFailed if it cannot be fitted.
+    NotEnoughHistory, or TooManySeries, where Prophet is not to be asked; ForecastFailed if the total cannot be fitted.
     """
-    if len(history.total) < MIN_DAYS:
-        raise NotEnoughHistory(len(history.total), MIN_DAYS, NAME)
+    if error := declined(history, max_series):
+        raise error
     days_back = cutoffs(history)
     return site_forecast(history, NAME, lambda name, series: _answer(name, series, history.last_day, days_back))
+
+
+def declined(history: History, max_series: int) -> EnergyError | None:
+    """Why Prophet is not asked for this site; None where it is."""
+    if len(history.total) < MIN_DAYS:
+        return NotEnoughHistory(len(history.total), MIN_DAYS, NAME)
+    series = 1 + len(history.appliances)
+    return TooManySeries(series, max_series, NAME) if series > max_series else None
 
 
 def model() -> "Prophet":

@@ -15,6 +15,7 @@ from energy.forecast_calibration import PROPHET, Fitted
 from energy.forecast_history import WEEK_DAYS, History, Series, without_gaps
 from energy.forecast_past import cutoffs, kept_cutoffs, until
 from energy.forecast_site import Answer, site_forecast
+from energy.forecast_year import decomposition
 from energy.forecasting import (
     HORIZON_DAYS,
     KWH_DECIMALS,
@@ -45,7 +46,8 @@ type ByProphet = Mapping[str | None, Mapping[int, Sequence[float]]]
 
 
 def forecast(history: History, prophet: ByProphet) -> SiteForecast:
-    """Per series the median of its models, Prophet's forecasts among them where there are some.
+    """Per series the median of its models, Prophet's forecasts among them where there are some; and the total's year
+    taken apart, where there is one.
 
     ForecastFailed if none of the four takes the total: then Prophet's own forecast stands.
     """
@@ -54,7 +56,7 @@ def forecast(history: History, prophet: ByProphet) -> SiteForecast:
     def ask(name: str | None, series: Series) -> Answer:
         return answer(name, series, history.last_day, days_back, prophet.get(name, {}))
 
-    return site_forecast(history, NAME, ask)
+    return site_forecast(history, NAME, ask, decomposition(history.total))
 
 
 def answer(

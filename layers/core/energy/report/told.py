@@ -22,6 +22,7 @@ PATTERNS = (
     message("{name} used {kwh} kWh in this hour; its mean hour is {mean} kWh and its limit {limit} kWh."),
     # The forecast.
     message("median of {models}"),
+    message("Prophet could not be used in this run; the execution says why"),
     message("prophet left out: {reason}"),
     message("prophet failed: {reason}"),
     message("statsforecast failed: {reason}"),
@@ -35,6 +36,14 @@ PATTERNS = (
     message("{name}: {model} left out: {reason}"),
     message("{name}: too few days to tell how sure this is"),
     message("{name}: no forecast by {model}: {reason}"),
+    message("{model} needs at least {least} complete days of readings; this site has {number}"),
+    message("{model} is asked for at most {most} series; the total and the appliances of this site are {number}"),
+    message("{why}; the other models gave none"),
+    message("{why}; {models} gave none"),
+    message("{number} complete day: below {least} only their mean says something"),
+    message("{number} complete days: below {least} only their mean says something"),
+    message("{number} complete days: below {least} Prophet and Theta see a trend in noise"),
+    message("{number} complete days"),
     message("it has {number} complete day, {least} are needed"),
     message("it has {number} complete days, {least} are needed"),
 )
