@@ -107,7 +107,7 @@ def why_unreadable(file: Path) -> str | None:
 
 
 def read_config(path: Path) -> "SiteConfig":
-    """The configuration in a file; ends the command if it cannot be used."""
+    """The configuration in a file; ends the command if it cannot be used, or a file that it names is not beside it."""
     from energy import site_config
     from energy.errors import SiteConfigInvalid
 
@@ -115,6 +115,10 @@ def read_config(path: Path) -> "SiteConfig":
         fail(why, code=2)
     try:
         with path.open("rb") as file:
-            return site_config.read(file.read(site_config.MAX_BYTES + 1), str(path))
+            config = site_config.read(file.read(site_config.MAX_BYTES + 1), str(path))
     except SiteConfigInvalid as error:
         fail(str(error), code=2)
+    for name in config.named_files():
+        if why := why_unreadable(path.parent / name):
+            fail(f"{path} names a file that has to lie beside it: {why}", code=2)
+    return config

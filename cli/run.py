@@ -67,6 +67,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
         with progress.waiting(console, "Starting the local AWS"):
             aws = _started(stack, lake, built, zone)
         if config:
+            for name in checks.read_config(config).named_files():
+                aws.upload(config.parent / name, layout.site_config_file_key(name))
             aws.upload(config, layout.site_config_key(site))
         for file in files:
             if file not in failures and (why := _through(aws, file, _key(site, file), console)):

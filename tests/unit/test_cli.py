@@ -526,6 +526,12 @@ def test_run_refuses_a_configuration_before_anything_starts(tmp_path: Path) -> N
     result = energy("run", file, "--lake", tmp_path / "lake", "--config", config, "--timezone", "UTC")
     assert result.exit_code == 2
     assert "The configuration says timezone: Europe/Berlin, not UTC." in result.stderr
+    config.write_text("tariff: {currency: EUR, prices: {file: hours.csv}}")
+    result = energy("run", file, "--lake", tmp_path / "lake", "--config", config)
+    assert result.exit_code == 2
+    said = result.stderr.replace("\n", "")
+    assert "names a file that has to lie beside it:" in said
+    assert "hours.csv is not there." in said
     result = energy("run", file, "--config", tmp_path / "nowhere.yaml")
     assert (result.exit_code, "nowhere.yaml is not there." in result.stderr.replace("\n", "")) == (2, True)
     assert not (tmp_path / "lake").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from pydantic import BaseModel
 
 from cli.main import app
@@ -45,19 +46,16 @@ def test_the_readme_shows_every_command() -> None:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Every key of a configuration, in the order of the models."""
+    """Every key of a configuration, in the order of the models; the keys of contracts and plans are those of tariff."""
     found: list[str] = []
     for name, field in model.model_fields.items():
-        section = next((one for one in SECTIONS if one.__name__ in str(field.annotation)), None)
+        section = None if name in {"contracts", "plans"} else site_config.section_of(field.annotation)
         found += keys(section, f"{prefix}{name}.") if section else [f"{prefix}{name}"]
     return found
 
 
-SECTIONS: tuple[type[BaseModel], ...] = (site_config.ReadingsConfig, site_config.Columns, site_config.Limits)
-
-
 def test_every_key_of_the_configuration_is_documented() -> None:
-    rows = re.findall(r"^\| `([a-z_.]+)` \| .+ \| .+ \| .+ \|$", CONFIGURATION, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| .+ \| .+ \| .+ \|$", CONFIGURATION, re.MULTILINE)
 
     assert rows == keys(site_config.SiteConfig)
 
@@ -71,14 +69,38 @@ def test_the_configurations_in_the_documents_are_read(page: str) -> None:
         assert site_config.parse(block) != site_config.SiteConfig()
 
 
+# What a key needs beside it, by the section that it stands in.
+BESIDE: dict[str, dict[str, object]] = {
+    "readings.columns": {"timestamp": "time", "value": "usage"},
+    "tariff.bands": {"name": "peak", "price": 1, "hours": "17:00-20:00"},
+    "tariff.tiers": {"price": 1, "up_to_kwh_per_day": 5},
+    "tariff.demand": {"price_per_kw": 1},
+    "tariff.export": {"appliances": "Roof", "price": 1},
+}
+
+
+def configuration(key: str, value: object) -> dict[str, object]:
+    """A configuration that says this, and no more than it has to."""
+    *sections, name = key.split(".")
+    for depth in range(len(sections), 0, -1):
+        beside = BESIDE.get(".".join(sections[:depth]), {})
+        section = {key: one for key, one in beside.items() if not name.startswith("up_to_") or key == "price"}
+        section |= {name: value}
+        if sections[:depth] == ["tariff"]:
+            section |= {"currency": "EUR"} | ({} if name in {"price", "bands", "prices", "tiers"} else {"price": 1})
+        listed = sections[depth - 1] in {"bands", "tiers"}
+        rest = {"name": "else"} if sections[depth - 1] == "bands" else {}
+        value = [section, {"price": 2} | rest] if listed else section
+        name = sections[depth - 1]
+    return {name: value}
+
+
 def test_the_examples_of_single_keys_are_read() -> None:
-    for key, example in re.findall(r"^\| `([a-z_.]+)` \| .+ \| `([^|]+)` \| .+ \|$", CONFIGURATION, re.MULTILINE):
-        *sections, name = key.split(".")
-        lines = [f"{'  ' * depth}{section}:" for depth, section in enumerate(sections)]
-        lines.append(f"{'  ' * len(sections)}{name}: {example}")
-        if key.startswith("readings.columns."):
-            lines += [f"    {other}: its {other}" for other in ("timestamp", "value") if other != name]
-        assert site_config.parse("\n".join(lines)) != site_config.SiteConfig(), key
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| .+ \| `([^|]+)` \| .+ \|$", CONFIGURATION, re.MULTILINE)
+    assert len(rows) > 40
+    for key, example in rows:
+        text = yaml.safe_dump(configuration(key, yaml.safe_load(example)))
+        assert site_config.parse(text) != site_config.SiteConfig(), key
 
 
 @pytest.mark.parametrize("option", ["--lake", "--timezone"])

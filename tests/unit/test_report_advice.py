@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import report_home as home
 
+from energy.appliance_kinds import KINDS
 from energy.report import advice
 from energy.report.advice import Rule, RuleBook, Trigger, combined
-from energy.report.appliances import CLASSES
 from energy.report.facts import Appliance, Collector
 from energy.report.sheet import fact_sheet
 
@@ -170,7 +170,7 @@ def test_every_rule_names_known_kinds_and_metrics_that_the_sheet_has():
         return set().union(*(metrics(part) for part in (*trigger.all, *trigger.any)))
 
     for one in advice.rule_book().rules:
-        assert set(one.classes) <= set(CLASSES), one.id
+        assert set(one.classes) <= set(KINDS), one.id
         owner = "A1" if one.scope == "appliance" else "site"
         assert {f"{owner}.{metric}" for metric in metrics(one.trigger)} <= set(sheet.facts), one.id
 

@@ -47,7 +47,7 @@ limits: {rejected_share: 0.1, appliances: 20000}
         ("timezon: UTC", "timezon is no setting; did you mean timezone?"),
         ("readings: {units: Wh}", "readings.units is no setting; did you mean unit?"),
         ("readings: {columns: {time: a, timestamp: t, value: v}}", "readings.columns.time is no setting; did you mean"),
-        ("colour: red", "colour is no setting; known are timezone, language, readings, limits."),
+        ("colour: red", "colour is no setting; known are timezone, language, readings, limits, "),
         ("timezone: Mars/Base", "timezone is 'Mars/Base': it is not an IANA time zone such as Europe/Berlin."),
         ("readings: {unit: therm}", "readings.unit is 'therm': it may be 'Wh', 'kWh', 'MWh', 'W' or 'kW'."),
         ("readings: {delimiter: ':'}", "readings.delimiter is ':': it may be"),

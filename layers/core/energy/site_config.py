@@ -4,35 +4,28 @@ import collections
 import difflib
 import functools
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from energy.appliance_kinds import ApplianceKind
+from energy.carbon import Carbon
+from energy.config_section import Section, TableFile, Text
 from energy.errors import SiteConfigInvalid
 from energy.intake.layout import Kind, Unit
 from energy.languages import LanguageCode
+from energy.tariffs.plans import Plan
 
 MAX_BYTES = 64 << 10
 MAX_FILE_BYTES = 4 << 20
+# Each is a run over all readings.
+MAX_PLANS = 8
 
-# The deepest setting lies four deep: readings, columns, timestamp, its names.
+# The deepest setting lies eight deep: plans, one of them, contracts, one of them, bands, one of them, hours, its parts.
 _MAX_DEPTH = 8
 _MAX_SHOWN = 80
 _MAX_PROBLEMS = 3
 _PAIR = 2
-
-# Names are printed and published: no control characters in them.
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
 
 
 def known_timezone(name: str) -> str:
@@ -52,32 +45,6 @@ def _timezones() -> frozenset[str]:
 
     names = importlib.resources.files("tzdata").joinpath("zones").read_text("ascii").split()
     return frozenset(names) - {"Factory"}
-
-
-class Section(BaseModel):
-    """A misspelled key is an error, never ignored. A key without a value is as good as none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_blanks(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {key: value for key, value in values.items() if value is not None or key not in cls.model_fields}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("YAML reads on, off, yes and no so; put it in quotes if it is a name")
-        return value
-
-
-class TableFile(Section):
-    """A CSV beside the configuration, by its name below `config/`; UTF-8, at most 4 MiB."""
-
-    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.csv$", strip_whitespace=True)]
 
 
 class Columns(Section):
@@ -141,6 +108,10 @@ class SiteConfig(Section):
     language: LanguageCode | None = None
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
+    tariff: Plan | None = None
+    plans: Annotated[dict[Text, Plan], Field(max_length=MAX_PLANS)] = Field(default_factory=dict)
+    co2: Carbon | None = None
+    appliances: dict[Text, ApplianceKind] = Field(default_factory=dict)
 
     def named_files(self) -> list[str]:
         """The names of the files that the settings point to, sorted."""
@@ -150,6 +121,17 @@ class SiteConfig(Section):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         return name if name is None else known_timezone(name)
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> Self:
+        if self.plans and not self.tariff:
+            raise ValueError("plans are compared with tariff, which is missing")
+        if self.tariff and not self.tariff.currency:
+            raise ValueError("tariff.currency is missing, as EUR")
+        for name, plan in self.plans.items():
+            if self.tariff and plan.currency not in (None, self.tariff.currency):
+                raise ValueError(f"plans.{name}.currency is not that of tariff, {self.tariff.currency}")
+        return self
 
 
 def named_files(part: Any) -> Iterator[str]:
@@ -279,7 +261,11 @@ def _sentences(error: ValidationError) -> str:
 
 
 def _sentence(error: Any) -> str:
-    path = [str(part) for part in error["loc"] if not str(part).startswith(("constrained-", "tuple["))]
+    path = [
+        str(part + 1 if isinstance(part, int) else part)
+        for part in error["loc"]
+        if not str(part).startswith(("constrained-", "tuple["))
+    ]
     where = _cut(".".join(path))
     known = _known_keys(path[:-1])
     if error["type"] == "invalid_key":
@@ -289,6 +275,8 @@ def _sentence(error: Any) -> str:
         return f"{where} is no setting; " + (f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}.")
     if error["type"] == "missing":
         return f"{where} is missing."
+    if error["type"] == "value_error" and isinstance(error.get("input"), dict):
+        return f"{where}: {_what_it_may_be(error)}." if where else f"{_what_it_may_be(error)}."
     return f"{where} is {_cut(repr(error.get('input')))}: {_what_it_may_be(error)}."
 
 
@@ -308,11 +296,19 @@ def _what_it_may_be(error: Any) -> str:
 
 
 def _known_keys(path: list[str]) -> list[str]:
-    model: type[BaseModel] = SiteConfig
-    sections: dict[str, type[BaseModel]] = {"readings": ReadingsConfig, "limits": Limits, "columns": Columns}
+    """The settings of the section that a path leads to; names and numbers within it lead nowhere else."""
+    section: type[BaseModel] = SiteConfig
     for part in path:
-        model = sections.get(part, model)
-    return list(model.model_fields)
+        field = section.model_fields.get(part)
+        section = (section_of(field.annotation) if field else None) or section
+    return list(section.model_fields)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a setting of this type holds, or a list or dict of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := section_of(part))), None)
 
 
 def rules(config: SiteConfig, stack_timezone: str, stack_rejected_share: float) -> Rules:

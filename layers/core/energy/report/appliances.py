@@ -2,34 +2,10 @@
 
 import re
 import unicodedata
-from typing import Literal, get_args
 
+from energy.appliance_kinds import ApplianceKind
 from energy.report.language import message
 
-ApplianceClass = Literal[
-    "air_conditioner",
-    "heater",
-    "heat_pump",
-    "water_heater",
-    "shower",
-    "refrigerator",
-    "freezer",
-    "washing_machine",
-    "washer_dryer",
-    "dryer",
-    "dishwasher",
-    "oven",
-    "microwave",
-    "kettle",
-    "ev_charger",
-    "lighting",
-    "network",
-    "electronics",
-    "remainder",
-    "unknown",
-]
-
-CLASSES: tuple[str, ...] = get_args(ApplianceClass)
 NAMES_OF_CLASSES: dict[str, str] = {
     "air_conditioner": message("air conditioner"),
     "heater": message("heater"),
@@ -53,17 +29,10 @@ NAMES_OF_CLASSES: dict[str, str] = {
     "unknown": message("unknown"),
 }
 
-# Its use follows the weather: a few weeks say nothing about a year.
-SEASONAL: frozenset[str] = frozenset({"air_conditioner", "heater", "heat_pump"})
-# It runs at night because somebody chose so; what it uses there is not "always on".
-DEFERRABLE: frozenset[str] = frozenset(
-    {"ev_charger", "water_heater", "washing_machine", "washer_dryer", "dryer", "dishwasher"}
-)
-
 MAX_NAME_LENGTH = 48
 
 # The first pattern that matches decides, so the longer names come first. Words of a name are separated by one space.
-_PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
+_PATTERNS: tuple[tuple[str, ApplianceKind], ...] = (
     (r"dish ?washer|dish washing", "dishwasher"),
     (r"washer dryer|washer and dryer|washing machine dryer", "washer_dryer"),
     (r"washing machine|clothes washer|laundry|washer|wash", "washing_machine"),
@@ -92,7 +61,7 @@ _PATTERNS: tuple[tuple[str, ApplianceClass], ...] = (
 _COMPILED = tuple((re.compile(rf"\b({pattern})\d*\b"), kind) for pattern, kind in _PATTERNS)
 
 
-def classify(name: str) -> ApplianceClass:
+def classify(name: str) -> ApplianceKind:
     """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
     words = re.sub(r"[\W_]+", " ", spaced).strip().casefold()

@@ -5,11 +5,12 @@ import statistics
 from collections import Counter
 
 from energy import __version__
+from energy.appliance_kinds import DEFERRABLE, SEASONAL
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.languages import LanguageCode
 from energy.report import advice
-from energy.report.appliances import DEFERRABLE, NAMES_OF_CLASSES, SEASONAL, classify, display_name
+from energy.report.appliances import NAMES_OF_CLASSES, classify, display_name
 from energy.report.facts import Appliance, Collector, FactSheet, kwh_decimals
 from energy.report.language import message
 from energy.report.tables import (
