@@ -59,11 +59,18 @@ ALL = readings(0, 40)
 DAILY = [(FIRST + dt.timedelta(days=day), "car", 5.0) for day in range(40)]
 
 
+TARIFF = """
+tariff: {currency: EUR, price: 0.3}
+plans: {Night: {bands: [{name: night, hours: "00:00-06:00", price: 0.2}, {name: day, price: 0.35}]}}
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The lake after the first 31 days as gzip, the other nine, and a car's days of all 40."""
     path = tmp_path_factory.mktemp("tables") / "lake"
     with LocalAws(lake=path) as aws:
+        aws.client("s3").put_object(Bucket=aws.bucket, Key="config/cabin.yaml", Body=TARIFF.encode())
         uploads = {
             "raw/cabin/first.csv.gz": gzip.compress(csv(readings(0, 31))),
             "raw/cabin/second.csv": csv(readings(31, 40)),
@@ -143,6 +150,14 @@ def test_the_hours_of_a_week_are_those_of_what_is_read_by_the_hour(lake):
     assert found == pytest.approx({key: statistics.fmean(each.values()) for key, each in hours.items()})
 
 
+def test_plans_are_compared_on_the_same_readings(lake):
+    found = {row["plan"]: row for row in saved(lake, "plans_compared")}
+    used = sum(value for _, _, value in [*ALL, *DAILY])
+    at_night = sum(value for at, _, value in ALL if at.hour < 6) + sum(value / 4 for _, _, value in DAILY)
+    assert found["current plan"]["total_cost"] == pytest.approx(used * 0.3, abs=0.02)
+    assert found["Night"]["total_cost"] == pytest.approx(at_night * 0.2 + (used - at_night) * 0.35, abs=0.02)
+
+
 def test_a_year_costs_what_the_days_so_far_would(lake):
     of_a_day = sum(value for _, name, value in ALL if name == "oven") / 40
     found = {row["appliance"]: row for row in saved(lake, "cost_of_ownership")}
@@ -158,7 +173,7 @@ def saved(lake, name):
 
 def test_every_saved_query_answers(lake):
     names = [query.name for query in lake.saved_queries()]
-    assert len(names) == len(set(names)) == 8
+    assert len(names) == len(set(names)) == 9
     assert all(query.description for query in lake.saved_queries())
     for name in names:
         assert saved(lake, name), name

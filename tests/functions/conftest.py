@@ -90,3 +90,22 @@ def _forget():
     catalog.client.cache_clear()
     executions.client.cache_clear()
     executions.queue_client.cache_clear()
+
+
+@pytest.fixture
+def validated(lake_on_moto, load_handler, context):
+    """Uploads text and validates it."""
+    handler = load_handler("validate")
+
+    def run(content, key="raw/a.csv", sequencer="0A"):
+        answer = lake_on_moto.put_object(Bucket="lake", Key=key, Body=content.encode())
+        found = {"key": key, "size": len(content), "etag": answer["ETag"].strip('"'), "sequencer": sequencer}
+        return handler({"bucket": {"name": "lake"}, "object": found | {"version-id": answer["VersionId"]}}, context)
+
+    return run
+
+
+@pytest.fixture
+def aggregate(load_handler, context):
+    handler = load_handler("aggregate")
+    return lambda output: handler({"validated": output}, context)

@@ -21,25 +21,6 @@ APRIL = HEADER + "2024-03-01 11:00,oven,5\n2024-04-01 10:00,oven,4\n"
 SPELLINGS = ["Oven", "oven", " OVEN ", "Kühlschrank", "KÜHLSCHRANK", "Ku\u0308hlschrank"]
 
 
-@pytest.fixture
-def validated(lake_on_moto, load_handler, context):
-    """Uploads text and validates it."""
-    handler = load_handler("validate")
-
-    def run(content, key="raw/a.csv", sequencer="0A"):
-        answer = lake_on_moto.put_object(Bucket="lake", Key=key, Body=content.encode())
-        found = {"key": key, "size": len(content), "etag": answer["ETag"].strip('"'), "sequencer": sequencer}
-        return handler({"bucket": {"name": "lake"}, "object": found | {"version-id": answer["VersionId"]}}, context)
-
-    return run
-
-
-@pytest.fixture
-def aggregate(load_handler, context):
-    handler = load_handler("aggregate")
-    return lambda output: handler({"validated": output}, context)
-
-
 def draft_of(publication):
     return Manifest.model_validate_json(store.read(publication["draft_key"]))
 

@@ -172,7 +172,8 @@ class Publication(Contract):
     as far as aggregation knows it. Without any reading left there are no tables, and their keys are empty. `changes`
     says in words what it publishes. `issued_at` is when the newest of its uploads came (UTC), and `history_prefix`
     where the forecasts are kept that were issued in the same month; null if there are none. `config_key` holds the
-    site's configuration as it was when the publication was begun (`recipes.publication_config`).
+    site's configuration as it was when the publication was begun (`recipes.publication_config`). `costs_key` has the
+    summary of its costs; empty where the site has neither a tariff nor a CO2 factor.
     """
 
     site: str
@@ -190,6 +191,7 @@ class Publication(Contract):
     issued_at: dt.datetime | None = None
     history_prefix: str | None = None
     config_key: str = ""
+    costs_key: str = ""
 
 
 class DetectInput(Contract):

@@ -5,6 +5,7 @@ shares and coverages 0 to 1, timestamps local wall-clock time unless their name 
 """
 
 import datetime as dt
+from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -258,3 +259,80 @@ class ForecastSummary(Document):
     def backtest(self) -> Backtest | None:
         """That of the total."""
         return self.series[0].backtest
+
+class MonthBill(Document):
+    """What a plan charges for one month (`YYYY-MM`), or for all (""), in its currency, not rounded.
+
+    `exported_cost` is what is paid for energy fed in: it is taken off the total. `unknown_demand` names demand charges
+    that cannot be told from these readings; they are not in the total.
+    """
+
+    month: str
+    days: int
+    kwh: float
+    energy_cost: Decimal
+    tier_cost: Decimal
+    standing_cost: Decimal
+    demand_cost: Decimal
+    exported_cost: Decimal
+    total_cost: Decimal
+    unknown_demand: list[str]
+
+
+class PlanBill(Document):
+    """One plan on the site's readings."""
+
+    name: str
+    months: list[MonthBill]
+    total: MonthBill
+
+
+class ApplianceCost(Document):
+    """One appliance: what of its energy has a price, and what that cost, tiers in, standing and demand charges not.
+
+    `dearer_kwh` were used at more than the mean price of the cheapest four hours of their day, and cost `dearer_cost`
+    more than they would have there. `co2_kg` is of `co2_kwh`.
+    """
+
+    appliance: str
+    kwh: float
+    priced_kwh: float
+    energy_cost: float
+    dearer_kwh: float
+    dearer_cost: float
+    co2_kwh: float
+    co2_kg: float
+
+
+class CarbonSummary(Document):
+    """CO2 of the site, kg, of `kwh`. `missing_hours` is the time that a file of intensities has nothing for; there the
+    factor counts, and without one `unknown_kwh` are left out.
+    """
+
+    kg: float
+    kwh: float
+    unknown_kwh: float
+    factor_kg_per_kwh: float | None
+    factor_source: str | None
+    by_the_hour: bool
+    missing_hours: float
+
+
+class CostsSummary(Document):
+    """Written by "Aggregate readings" where the site has a tariff or a CO2 factor. The site's plan is the first.
+
+    Appliances are sorted by cost, largest first; without what is fed in (`exports`). `hours` has what the energy of
+    each local hour of day cost, `weekday_hour_price` 7 lists (Monday first) of 24 mean prices of a kWh; null = none.
+    """
+
+    currency: str | None
+    decimals: int
+    depends_on_time: bool
+    plans: list[PlanBill]
+    appliances: list[ApplianceCost]
+    exports: list[str]
+    exported_kwh: float
+    hours: list[float]
+    weekday_hour_price: list[list[float | None]]
+    unpriced_kwh: float
+    carbon: CarbonSummary | None

@@ -8,21 +8,26 @@ from functools import partial
 import polars as pl
 
 import energy
-from energy import aggregation, lake, parquet, recipes, resolution, site_months, store
+from energy import aggregation, lake, parquet, recipes, resolution, site_costs, site_months, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
+from energy.costs import bill_table, cost_table, costs_summary
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.forecast_accuracy import accuracy_table
 from energy.manifest import Manifest, ManifestUpload, Partition
 from energy.quality import quality_table
+from energy.recipes import ConfigSnapshot
 from energy.resolution import Settled
 from energy.schema import (
     APPLIANCES,
+    BILLS,
+    COSTS,
     DAILY,
     FORECAST_ACCURACY,
     FORECAST_HISTORY,
     PROFILE,
     QUALITY,
+    READINGS,
     Table,
 )
 from energy.settings import settings
@@ -69,7 +74,8 @@ def aggregate(request: AggregateInput) -> Publication:
     tables = {FORECAST_HISTORY.name: _partitions(base, FORECAST_HISTORY)}
     if settled.uploads:
         publication, made = _with_tables(publication, base, settled)
-        tables |= made
+        publication, priced = _with_costs(publication, base, made[READINGS.name], snapshot)
+        tables |= made | priced
     draft = Manifest(
         site=validated.site,
         pub=publication.pub,
@@ -165,6 +171,26 @@ def _with_tables(
     )
     partitions = {table.name: [Partition(values=[site], prefix=prefix)] for table, prefix in written.items()}
     return made, months.partitions | partitions
+
+
+def _with_costs(
+    publication: Publication, base: Manifest | None, readings: list[Partition], snapshot: ConfigSnapshot
+) -> tuple[Publication, dict[str, list[Partition]]]:
+    """The publication with what its energy costs, and the tables of it; as it is where the site has neither a tariff
+    nor a CO2 factor.
+    """
+    by = site_costs.pricing(snapshot, publication.timezone)
+    if by is None:
+        return publication, {}
+    months = {partition.values[-1]: partition.prefix for partition in readings}
+    found = site_costs.build(base, months, publication.site, publication.pub, by)
+    frames = {COSTS: cost_table(found, by), BILLS: bill_table(found, by)}
+    written = {table: _write_table(frame, table, publication) for table, frame in frames.items()}
+    summary = costs_summary(found, by).model_dump_json(indent=1).encode()
+    return (
+        publication.model_copy(update={"costs_key": _write_document("costs", summary, publication)}),
+        {table.name: [Partition(values=[publication.site], prefix=prefix)] for table, prefix in written.items()},
+    )
 
 
 def _partitions(base: Manifest | None, table: Table) -> list[Partition]:

@@ -170,6 +170,11 @@ def month_parts_key(site: str, pub: str) -> str:
     return f"processed/documents/site={site}/pub={pub}/months.zip"
 
 
+def cost_parts_key(site: str, pub: str) -> str:
+    """What the next publication needs of the costs of the months that it leaves as they are."""
+    return f"processed/documents/site={site}/pub={pub}/costs.zip"
+
+
 def report_key(site: str, pub: str, digest: str, extension: str) -> str:
     """A report of one publication as html, md or json; `digest` is that of what it says.
 

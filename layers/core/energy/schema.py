@@ -48,6 +48,8 @@ _TIMESTAMP = Column("timestamp", "timestamp", "start of the interval, local wall
 _TIMESTAMP_UTC = Column("timestamp_utc", "timestamp", "start of the interval, UTC")
 _APPLIANCE = Column("appliance", "string", "appliance as named in the upload")
 
+_CURRENCY = Column("currency", "string", "currency of the costs, ISO 4217; null without a tariff")
+
 _MODELS = tuple(
     Column(name, "double", f"kWh a day by {label} alone; null where it did not run")
     for name, label in (
@@ -198,6 +200,44 @@ QUALITY = Table(
     ),
     (_SITE,),
 )
+COSTS = Table(
+    "cost_data",
+    "processed/costs",
+    "one appliance on one local calendar day: what its energy cost, and the CO2 that it stands for",
+    (
+        Column("date", "date", "local calendar day"),
+        _APPLIANCE,
+        Column("kwh", "double", "energy used in the day, kWh"),
+        Column(
+            "energy_cost",
+            "double",
+            "what the energy cost, tiers in, standing and demand charges not; null if part of it has no price",
+        ),
+        _CURRENCY,
+        Column("co2_kg", "double", "CO2, kg; null if it is not known for part of the energy"),
+    ),
+    (_SITE,),
+)
+BILLS = Table(
+    "bill_data",
+    "processed/bills",
+    "one plan in one month: what it charges for the site's readings",
+    (
+        _MONTH,
+        Column("plan", "string", "the plan's name"),
+        Column("is_current", "boolean", "whether it is the site's own; the others are compared with it"),
+        Column("days", "bigint", "days that are billed: from the site's first reading to its last"),
+        Column("kwh", "double", "energy that has a price, kWh"),
+        _CURRENCY,
+        Column("energy_cost", "double", "energy at the prices of the time at which it was used"),
+        Column("tier_cost", "double", "what the blocks cost that the month's energy fills"),
+        Column("standing_cost", "double", "what is charged by the day or the month"),
+        Column("demand_cost", "double", "what is charged for the highest power"),
+        Column("exported_cost", "double", "what is paid for energy fed in; taken off the total"),
+        Column("total_cost", "double", "what is to be paid"),
+    ),
+    (_SITE,),
+)
 ANOMALIES = Table(
     "anomaly_data",
     "anomalies",
@@ -299,6 +339,8 @@ TABLES: dict[str, Table] = {
         PROFILE,
         DAILY,
         QUALITY,
+        COSTS,
+        BILLS,
         ANOMALIES,
         FORECAST,
         APPLIANCE_FORECAST,
