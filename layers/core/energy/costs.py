@@ -26,6 +26,7 @@ _DAY = dt.timedelta(days=1)
 # Sums of floats are good to far more than that; a tariff says no more than twelve.
 _KWH_DECIMALS = 9
 _WEEKDAYS, _HOURS = range(1, 8), range(24)
+UNNAMED_PLAN = "current plan"
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def _by_kind(charged: Charges) -> dict[str, Decimal]:
 
 def plan_names(plans: tuple[Plan, ...]) -> list[str]:
     """By which plans are told apart."""
-    return [plan.name or "current plan" for plan in plans]
+    return [plan.name or UNNAMED_PLAN for plan in plans]
 
 
 def costs_summary(found: Costs, pricing: Pricing) -> CostsSummary:

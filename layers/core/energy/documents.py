@@ -260,6 +260,7 @@ class ForecastSummary(Document):
         """That of the total."""
         return self.series[0].backtest
 
+
 class MonthBill(Document):
     """What a plan charges for one month (`YYYY-MM`), or for all (""), in its currency, not rounded.
 

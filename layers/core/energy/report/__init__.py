@@ -4,9 +4,10 @@ import hashlib
 
 from energy import lake, recipes, store
 from energy.contracts import GenerateReportInput, ReportResult
-from energy.documents import AnomalySummary, ForecastSummary, ReadingsSummary
+from energy.documents import AnomalySummary, CostsSummary, ForecastSummary, ReadingsSummary
 from energy.report import document, headlines, render, rules, writers
 from energy.report.facts import FactSheet
+from energy.report.money_facts import Money
 from energy.report.narrative import Narrative, Narrator, NotGrounded, checked, without_refused
 from energy.report.sheet import fact_sheet
 
@@ -18,8 +19,10 @@ def publish(request: GenerateReportInput, write_text: Narrator | None = None) ->
     result = request.forecast.result
     forecast = ForecastSummary.model_validate_json(store.read(result.summary_key)) if result else None
 
-    language = recipes.publication_config(request.publication).config.language or "en"
-    sheet = fact_sheet(request, readings, anomalies, forecast, language)
+    snapshot = recipes.publication_config(request.publication)
+    key = request.publication.costs_key
+    money = Money(CostsSummary.model_validate_json(store.read(key)) if key else None, snapshot)
+    sheet = fact_sheet(request, readings, anomalies, forecast, snapshot.config.language or "en", money)
     write = write_text or writers.narrator(request.publication)
     narrative = _borne(write(sheet), sheet)
     forms = {

@@ -51,11 +51,13 @@ class Trigger(Part):
 
 
 class Saving(Part):
-    """Share of the appliance's energy, or of its base load, that an action saves."""
+    """Share of the appliance's energy, or of its base load, that an action saves; or, where only money is saved, of
+    what its energy cost more than in the cheapest hours of its days.
+    """
 
     low: float
     high: float
-    of: Literal["own_kwh", "base_kwh"]
+    of: Literal["own_kwh", "base_kwh", "dearer_kwh"]
 
 
 class Rule(Part):
@@ -127,30 +129,41 @@ def add_totals(facts: Collector, recommendations: list[Recommendation], book: Ru
     cap_kwh = book.behaviour_cap_share * site_kwh
     for name, kinds in (("behaviour", BEHAVIOUR), ("upgrade", ("upgrade",))):
         counted = [one for one in recommendations if one.quantified and one.kind in kinds]
-        low = _combined_kwh(facts, [one for one in counted if not one.conditional], "low")
-        high = _combined_kwh(facts, counted, "high")
+        sure = [one for one in counted if not one.conditional]
+        low, high = _combined(facts, sure, "low", "kwh"), _combined(facts, counted, "high", "kwh")
+        part_low, part_high = 1.0, 1.0
         if name == "behaviour":
             facts.add("save.cap_share", book.behaviour_cap_share, "share", _SOURCE)
             facts.add("save.cap_reached", "yes" if high > cap_kwh else "no", "word", _SOURCE)
+            part_low, part_high = (min(1.0, cap_kwh / kwh) if kwh else 1.0 for kwh in (low, high))
             low, high = min(low, cap_kwh), min(high, cap_kwh)
         known = bool(counted) and site_kwh > 0
         facts.kwh(f"save.{name}_low", low if known else None, _SOURCE)
         facts.kwh(f"save.{name}_high", high if known else None, _SOURCE)
         facts.share(f"save.{name}_share_low", low / site_kwh if known else None, _SOURCE)
         facts.share(f"save.{name}_share_high", high / site_kwh if known else None, _SOURCE)
+        for kind, of, total in (("cost", "cost", "site.energy_cost"), ("co2", "co2_kg", "site.co2_kg")):
+            if known and (whole := facts.facts.get(total)) and whole.value is not None:
+                amounts = {
+                    "low": part_low * _combined(facts, sure, "low", of),
+                    "high": part_high * _combined(facts, counted, "high", of),
+                }
+                for bound, amount in amounts.items():
+                    facts.add(f"save.{name}_{kind}_{bound}", round(amount, 6), whole.unit, _SOURCE, whole.dp)
 
 
-def _combined_kwh(facts: Collector, counted: list[Recommendation], bound: Literal["low", "high"]) -> float:
-    energy = 0.0
+def _combined(facts: Collector, counted: list[Recommendation], bound: Literal["low", "high"], of: str) -> float:
+    """What they save together of the appliances' energy, cost or CO2."""
+    saved = 0.0
     for ref in sorted({one.appliance for one in counted if one.appliance}):
         shares = [_number(facts, f"{one.id}.own_share_{bound}") or 0.0 for one in counted if one.appliance == ref]
-        energy += combined(shares) * (_number(facts, f"{ref}.kwh") or 0.0)
-    return energy
+        saved += combined(shares) * (_number(facts, f"{ref}.{of}") or 0.0)
+    return saved
 
 
 def _applying(facts: Collector, rules: list[Rule], ref: str) -> list[tuple[Rule, list[str]]]:
     def value(metric: str) -> float | None:
-        return _number(facts, f"{ref}.{metric}")
+        return _number(facts, _fact_of(metric, ref))
 
     chosen: dict[str, tuple[Rule, list[str]]] = {}
     for rule in sorted(rules, key=lambda rule: _EVIDENCE_ORDER.index(rule.evidence)):
@@ -158,6 +171,11 @@ def _applying(facts: Collector, rules: list[Rule], ref: str) -> list[tuple[Rule,
         if reasons and rule.group not in chosen:
             chosen[rule.group] = (rule, reasons)
     return list(chosen.values())
+
+
+def _fact_of(metric: str, ref: str) -> str:
+    """A metric is one of the thing that a rule is about; with a dot it is a fact by its own name."""
+    return metric if "." in metric else f"{ref}.{metric}"
 
 
 def _rank(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, int, float]:
@@ -168,7 +186,7 @@ def _rank(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, int, fl
 
 def _own_shares(facts: Collector, rule: Rule, ref: str | None) -> tuple[float, float]:
     saving = rule.saving
-    if saving is None:
+    if saving is None or saving.of == "dearer_kwh":
         return 0.0, 0.0
     part = 1.0 if saving.of == "own_kwh" else (_number(facts, f"{ref}.base_share") or 0.0)
     return saving.low * part, saving.high * part
@@ -180,21 +198,45 @@ def _recommendation(facts: Collector, number: str, rule: Rule, ref: str | None, 
     if rule.condition:
         facts.add(f"{number}.condition", rule.condition, "word", _SOURCE)
     if rule.saving and ref:
-        own_kwh, site_kwh = _number(facts, f"{ref}.kwh") or 0.0, _number(facts, "site.total_kwh") or 0.0
-        for bound, share in zip(("low", "high"), _own_shares(facts, rule, ref), strict=True):
-            facts.share(f"{number}.own_share_{bound}", share, _SOURCE)
-            facts.kwh(f"{number}.save_{bound}", share * own_kwh, f"{_SOURCE} x {ref}.kwh")
-            facts.share(f"{number}.site_share_{bound}", share * own_kwh / site_kwh if site_kwh else None, _SOURCE)
+        _add_saving(facts, number, rule, ref)
     return Recommendation(
         id=number,
         rule=rule.id,
         appliance=ref,
         kind=rule.kind,
-        quantified=rule.saving is not None,
+        quantified=rule.saving is not None and (f"{number}.save_low" in facts.facts or _saves_money(facts, number)),
         conditional=rule.condition is not None,
-        because=[f"{ref or 'site'}.{metric}" for metric in dict.fromkeys(reasons)],
+        because=[_fact_of(metric, ref or "site") for metric in dict.fromkeys(reasons)],
         url=rule.url,
     )
+
+
+def _add_saving(facts: Collector, number: str, rule: Rule, ref: str) -> None:
+    """What it saves: energy and its share of the total, and what that costs and emits; or, of a run at other hours,
+    money alone.
+    """
+    if rule.saving and rule.saving.of == "dearer_kwh":
+        for bound, share in (("low", rule.saving.low), ("high", rule.saving.high)):
+            _add_money(facts, f"{number}.save_cost_{bound}", share, f"{ref}.shift_cost")
+        return
+    own_kwh, site_kwh = _number(facts, f"{ref}.kwh") or 0.0, _number(facts, "site.total_kwh") or 0.0
+    for bound, share in zip(("low", "high"), _own_shares(facts, rule, ref), strict=True):
+        facts.share(f"{number}.own_share_{bound}", share, _SOURCE)
+        facts.kwh(f"{number}.save_{bound}", share * own_kwh, f"{_SOURCE} x {ref}.kwh")
+        facts.share(f"{number}.site_share_{bound}", share * own_kwh / site_kwh if site_kwh else None, _SOURCE)
+        _add_money(facts, f"{number}.save_cost_{bound}", share, f"{ref}.cost")
+        _add_money(facts, f"{number}.save_co2_{bound}", share, f"{ref}.co2_kg")
+
+
+def _add_money(facts: Collector, fact: str, share: float, of: str) -> None:
+    """A share of an amount, of money or of CO2, in the same unit; nothing where that is not known."""
+    whole = facts.facts.get(of)
+    if whole and isinstance(whole.value, int | float):
+        facts.add(fact, round(share * whole.value, 6), whole.unit, f"{_SOURCE} x {of}", whole.dp)
+
+
+def _saves_money(facts: Collector, number: str) -> bool:
+    return bool(_number(facts, f"{number}.save_cost_high"))
 
 
 def _number(facts: Collector, fact: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from energy.appliance_kinds import ApplianceKind
 from energy.report.language import message
@@ -61,14 +62,24 @@ _PATTERNS: tuple[tuple[str, ApplianceKind], ...] = (
 _COMPILED = tuple((re.compile(rf"\b({pattern})\d*\b"), kind) for pattern, kind in _PATTERNS)
 
 
-def classify(name: str) -> ApplianceKind:
-    """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind."""
+def classify(name: str, told: Mapping[str, ApplianceKind] | None = None) -> ApplianceKind:
+    """The kind that a name stands for: "WashingMachine", "washing_machine 2" and "Washer" are one kind.
+
+    What a site's configuration says of a name (`told`) goes before; upper case and spaces make no difference.
+    """
+    for other, kind in (told or {}).items():
+        if _folded(other) == _folded(name):
+            return kind
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
     words = re.sub(r"[\W_]+", " ", spaced).strip().casefold()
     for pattern, kind in _COMPILED:
         if pattern.search(words):
             return kind
     return "unknown"
+
+
+def _folded(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def display_name(name: str, limit: int = MAX_NAME_LENGTH) -> str:

@@ -24,19 +24,32 @@ def potential(sheet: FactSheet) -> list[str]:
             "Upgrades together may save up to {{save.upgrade_high}} over the days read, {{save.upgrade_share_high}} of"
             " the total, if every condition holds."
         ),
+        *_worth(sheet),
         sheet.say("This does not add to the saving by habits: an upgrade leaves less for them to save."),
     ]
+
+
+def _worth(sheet: FactSheet) -> list[str]:
+    if not sheet.known("save.upgrade_cost_high"):
+        return []
+    return [sheet.say("In money that may save up to {{save.upgrade_cost_high}}.")]
 
 
 def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
     ref = appliance.ref
     sentences = [sheet.say("{{A.kwh}}, {{A.share}} of the total.", A=ref)]
+    if sheet.known(f"{ref}.cost"):
+        sentences.append(sheet.say("Its energy costs {{A.cost}}.", A=ref))
     if sheet.known(f"{ref}.day_kwh"):
         sentences.append(sheet.say("{{A.day_kwh}} on an average day it was read.", A=ref))
     if sheet.known(f"{ref}.peak_hour"):
         sentences.append(sheet.say("Most at {{A.peak_hour}}.", A=ref))
     if sheet.known(f"{ref}.year_kwh"):
-        sentences.append(sheet.say("At this rate {{A.year_kwh}} a year.", A=ref))
+        sentences.append(
+            sheet.say("At this rate {{A.year_kwh}} and {{A.year_cost}} a year.", A=ref)
+            if sheet.known(f"{ref}.year_cost")
+            else sheet.say("At this rate {{A.year_kwh}} a year.", A=ref)
+        )
     sentences.append(_unusual(sheet, ref))
     upgrades = [
         Action(recommendation=one.id, text=action_text(sheet, one))

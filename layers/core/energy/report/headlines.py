@@ -1,6 +1,6 @@
 """What a reader sees first: headline figures, the gain of each action, and the message that tells of a new report."""
 
-from energy.report import insights
+from energy.report import insights, money
 from energy.report.facts import FactSheet, Recommendation
 from energy.report.language import message
 from energy.report.narrative import Narrative
@@ -8,6 +8,7 @@ from energy.report.narrative import Narrative
 MESSAGE_ACTIONS = 3
 CONTENTS = (
     ("where", message("Where it goes")),
+    ("money", message("What it costs")),
     ("days", message("Day by day")),
     ("when", message("When")),
     ("always-on", message("Always on")),
@@ -29,6 +30,7 @@ def cards(sheet: FactSheet) -> list[tuple[str, str, str, str]]:
             sheet.plural("over {{site.days}} day", "over {{site.days}} days", "site.days"),
             "where",
         ),
+        *money.cards(sheet),
         _day_card(sheet),
         _peak_card(sheet),
         (
@@ -78,6 +80,8 @@ def _forecast_card(sheet: FactSheet) -> tuple[str, str, str, str]:
 
 def gain(sheet: FactSheet, one: Recommendation) -> str | None:
     """What an action may save, in short."""
+    if one.kind == "shift" and one.quantified:
+        return insights.range_text(sheet, f"{one.id}.save_cost_low", f"{one.id}.save_cost_high")
     if not one.quantified or not sheet.known(f"{one.id}.save_low", f"{one.id}.save_high"):
         return None
     return insights.range_text(sheet, f"{one.id}.save_low", f"{one.id}.save_high")

@@ -14,6 +14,7 @@ _BECAUSE = {
     "base_share": message("at most {{fact}} of it is always on"),
     "year_kwh": message("at this rate it uses {{fact}} a year"),
     "peak_power_kw": message("its mean over an interval reaches {{fact}}, so it seems to heat water itself"),
+    "dearer_share": message("{{fact}} of it was used outside the cheap hours of its days"),
     "anomalies": message("unusual hours: {{fact}}"),
     "same_class": message("appliances of this kind: {{fact}}, and this is the smallest"),
     "top_share": message("a single appliance takes {{fact}} of all energy read"),
@@ -138,6 +139,19 @@ def behaviour(sheet: FactSheet) -> list[str]:
         )
     if sheet.known("trend.change_direction"):
         said.append(trend(sheet))
+    if sheet.known("month.change_direction"):
+        said.append(
+            sheet.say(
+                "A day of the last whole month ({{month.first}} to {{month.last}}) took {{month.recent_day_kwh}} on"
+                " average, {{month.change}} {{month.change_direction}} than a day of the month before with"
+                " {{month.before_day_kwh}}."
+            )
+            if _differs(sheet, "month")
+            else sheet.say(
+                "A day of the last whole month ({{month.first}} to {{month.last}}) took {{month.recent_day_kwh}} on"
+                " average, about as much as a day of the month before with {{month.before_day_kwh}}."
+            )
+        )
     return said
 
 
@@ -189,7 +203,7 @@ def peak(sheet: FactSheet) -> list[str]:
             A=one.appliance,
         )
         for one in sheet.recommendations
-        if one.kind == "shift" and one.appliance
+        if one.kind == "shift" and one.appliance and not one.quantified
     ]
     return said
 
@@ -268,7 +282,11 @@ def _learnt(sheet: FactSheet) -> list[str]:
 
 def actions(sheet: FactSheet) -> list[Action]:
     """The most useful habits and checks: those with a figure first."""
-    useful = [one for one in sheet.recommendations if one.kind in {"behaviour", "maintenance", "check"}]
+    useful = [
+        one
+        for one in sheet.recommendations
+        if one.kind in {"behaviour", "maintenance", "check"} or (one.kind == "shift" and one.quantified)
+    ]
     useful.sort(key=lambda one: (not one.quantified, one.kind == "check"))
     return [Action(recommendation=one.id, text=action_text(sheet, one)) for one in useful[:MAX_ACTIONS]]
 
@@ -288,6 +306,7 @@ def saving(sheet: FactSheet) -> list[str]:
         ]
     return [
         _together(sheet),
+        *worth(sheet, "save.behaviour"),
         sheet.say("No more than {{save.cap_share}} of the total is ever counted as a saving by habits: an assumption."),
     ]
 
@@ -317,7 +336,15 @@ def _together(sheet: FactSheet) -> str:
 def action_text(sheet: FactSheet, one: Recommendation) -> str:
     """Whom it is about, what it may save, under which condition, and why it applies."""
     sentences = []
-    if one.quantified and one.appliance:
+    if one.kind == "shift" and one.quantified and one.appliance:
+        sentences.append(
+            sheet.say(
+                "For {{A.name}}: may save {{cost}} over the days read.",
+                A=one.appliance,
+                cost=range_text(sheet, f"{one.id}.save_cost_low", f"{one.id}.save_cost_high"),
+            )
+        )
+    elif one.quantified and one.appliance:
         sentences.append(
             sheet.say(
                 "For {{A.name}}: may save {{energy}} over the days read, {{share}} of the total.",
@@ -326,6 +353,7 @@ def action_text(sheet: FactSheet, one: Recommendation) -> str:
                 share=range_text(sheet, f"{one.id}.site_share_low", f"{one.id}.site_share_high"),
             )
         )
+        sentences += worth(sheet, f"{one.id}.save")
     elif one.appliance:
         sentences.append(sheet.say("For {{A.name}}; how much it saves is not stated.", A=one.appliance))
     if one.conditional:
@@ -337,6 +365,20 @@ def action_text(sheet: FactSheet, one: Recommendation) -> str:
     if reasons:
         sentences.append(sheet.say("Why: {{reasons}}.", reasons="; ".join(reasons)))
     return " ".join(sentences)
+
+
+def worth(sheet: FactSheet, saving: str) -> list[str]:
+    """What a saving of energy is in money and CO2, where these are known."""
+    known = {
+        kind: range_text(sheet, f"{saving}_{kind}_low", f"{saving}_{kind}_high")
+        for kind in ("cost", "co2")
+        if sheet.known(f"{saving}_{kind}_low", f"{saving}_{kind}_high")
+    }
+    if len(known) > 1:
+        return [sheet.say("In money that may save {{cost}}, and {{co2}} of carbon dioxide.", **known)]
+    if "cost" in known:
+        return [sheet.say("In money that may save {{cost}}.", **known)]
+    return [sheet.say("That may save {{co2}} of carbon dioxide.", **known)] if known else []
 
 
 def range_text(sheet: FactSheet, low: str, high: str) -> str:

@@ -21,7 +21,9 @@ import gettext
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import StringConstraints
 
 from energy.languages import LANGUAGES
 
@@ -34,28 +36,34 @@ LOCALES = {"en": "en_GB", "de": "de"}
 D3_LOCALES: dict[str, Literal["en-GB", "de-DE"]] = {"en": "en-GB", "de": "de-DE"}
 CATALOGUES = Path(__file__).with_name("locale")
 
-Unit = Literal[
-    "kwh",
-    "kw",
-    "kg",
-    "share",
-    "change",
-    "count",
-    "hour",
-    "hours",
-    "duration",
-    "sigma",
-    "date",
-    "datetime",
-    "weekday",
-    "text",
-    "word",
-    "told",
-]
+# The code of a currency, ISO 4217, or a price of a kWh in it.
+Money = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}(/kWh)?$")]
+Unit = (
+    Literal[
+        "kwh",
+        "kw",
+        "kg",
+        "share",
+        "change",
+        "count",
+        "hour",
+        "hours",
+        "duration",
+        "sigma",
+        "date",
+        "datetime",
+        "weekday",
+        "text",
+        "word",
+        "told",
+    ]
+    | Money
+)
 Value = float | int | str | None
 
 _REFERENCE = re.compile(r"[A-Z]+\d+|[A-Za-z]\w*(?:\.\w+)+")
 _SLOT = re.compile(r"\{\{([A-Za-z]\w*)((?:\.\w+)*)\}\}")
+_MONEY = re.compile(r"[A-Z]{3}(/kWh)?")
 _CLDR_UNITS = {"kwh": "energy-kilowatt-hour", "kw": "power-kilowatt", "kg": "mass-kilogram"}
 
 
@@ -119,6 +127,16 @@ class Language:
 
         return _plain(format_decimal(_no_negative_zero(number, dp), format=_pattern("#,##0", dp), locale=self.locale))
 
+    def money(self, amount: float, currency: str, dp: int) -> str:
+        """An amount with the sign of its currency and so many decimals."""
+        from babel.numbers import format_currency
+
+        pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
+        shown = _no_negative_zero(amount, dp)
+        return _plain(
+            format_currency(shown, currency, format=_pattern(pattern, dp), locale=self.locale, currency_digits=False)
+        )
+
     def percent(self, share: float, dp: int) -> str:
         """A share as a percentage with so many decimals."""
         from babel.numbers import format_percent
@@ -165,6 +183,9 @@ def _shown(tongue: Language, value: Value, unit: Unit, dp: int, bare: bool) -> s
     number = float(value)
     if unit in _CLDR_UNITS and not bare:
         return tongue.measure(number, _CLDR_UNITS[unit], dp)
+    if _MONEY.fullmatch(unit) and not bare:
+        currency, _, per = unit.partition("/")
+        return tongue.money(number, currency, dp) + (f"/{per}" if per else "")
     match unit:
         case "share":
             text = tongue.percent(number, dp)

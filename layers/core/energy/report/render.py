@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from energy.report import headlines, insights
+from energy.report import headlines, insights, money
 from energy.report.charts import charts
 from energy.report.document import PROVENANCE_FACTS
 from energy.report.facts import PLACEHOLDER, FactSheet
@@ -61,7 +61,6 @@ METHOD = (
         "Figures for a year are at the rate read, and are left out for heating and cooling until a season has been"
         " read."
     ),
-    message("There are no prices here: nothing in this report is about money."),
 )
 
 _KEPT_TOGETHER = {"kwh", "kw", "kg", "share", "change", "hours", "duration", "date"}
@@ -139,7 +138,8 @@ def _context(sheet: FactSheet, narrative: Narrative) -> dict[str, Any]:
         "quality": shown(QUALITY_FACTS),
         "provenance": shown(PROVENANCE_FACTS),
         "text_by": _text_by(narrative, sheet),
-        "method": [sheet.say(line) for line in METHOD],
+        "method": [*(sheet.say(line) for line in METHOD), *money.method(sheet)],
+        "costs": money.costs(sheet),
         "say": sheet.say,
         "tongue": sheet.tongue,
         "text": sheet.text,

@@ -9,10 +9,12 @@ from energy.appliance_kinds import DEFERRABLE, SEASONAL
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.languages import LanguageCode
-from energy.report import advice
+from energy.report import advice, money_facts
 from energy.report.appliances import NAMES_OF_CLASSES, classify, display_name
 from energy.report.facts import Appliance, Collector, FactSheet, kwh_decimals
 from energy.report.language import message
+from energy.report.money_facts import Money
+from energy.report.money_tables import money_tables
 from energy.report.tables import (
     APPLIANCES_DRAWN,
     MAX_TEXT_LENGTH,
@@ -28,6 +30,8 @@ from energy.report.tables import (
 NIGHT_HOURS = range(1, 5)
 MIN_NIGHTS = 7
 MIN_DAYS_SEASONAL = 90
+# Of a month, so that what is missing hardly moves its mean day.
+MIN_MONTH_DAYS = 25
 DAYS_PER_YEAR = 365
 WEEK_DAYS = 7
 FIRST_WEEKEND_DAY = 5
@@ -42,36 +46,45 @@ ALIKE, MORE, LESS = message("about as much"), message("more"), message("less")
 _READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
 
 
-def fact_sheet(
+def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and what the site's configuration says
     request: GenerateReportInput,
     readings: ReadingsSummary,
     anomalies: AnomalySummary,
     forecast: ForecastSummary | None,
     language: LanguageCode = "en",
+    money: Money | None = None,
 ) -> FactSheet:
     """Everything that the report of this publication may say, and in which language."""
     facts = Collector()
+    money = money or Money()
+    kinds = money.snapshot.config.appliances
     appliances = [
-        Appliance(ref=f"A{number}", kind=classify(one.appliance)) for number, one in enumerate(readings.appliances, 1)
+        Appliance(ref=f"A{number}", kind=classify(one.appliance, kinds))
+        for number, one in enumerate(readings.appliances, 1)
     ]
     _add_run(facts, request)
     _add_site(facts, readings, anomalies)
     _add_quality(facts, readings)
     _add_days(facts, readings.days)
+    _add_months(facts, readings.days)
     for appliance, summary in zip(appliances, readings.appliances, strict=True):
         _add_appliance(facts, appliance, summary, anomalies)
     _add_classes(facts, appliances)
     _add_ranks(facts, appliances)
     _add_always_on(facts, readings, appliances)
     _add_anomalies(facts, anomalies)
+    money_facts.add_money(facts, money, readings, appliances)
+    ahead: list[float | None] = []
     if forecast:
         _add_forecast(facts, forecast)
+        ahead = money_facts.forecast_costs(money, readings, forecast)
+        money_facts.add_forecast(facts, money, ahead)
     book = advice.rule_book()
     recommendations = advice.recommend(facts, appliances, book)
     advice.add_totals(facts, recommendations, book)
     # The summary has every note of the forecast; the state that came with it has the first of them.
     notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
-    drawn_up = tables(facts, readings, anomalies, forecast)
+    drawn_up = tables(facts, readings, anomalies, forecast) | money_tables(money.costs, forecast, ahead)
     return FactSheet(
         language=language,
         facts=facts.facts,
@@ -170,6 +183,26 @@ def _add_days(facts: Collector, days: list[DayTotal]) -> None:
     facts.kwh("trend.recent_kwh", sum(day.kwh for day in recent) if enough else None, _READINGS)
     facts.kwh("trend.before_kwh", sum(day.kwh for day in before) if enough else None, _READINGS)
     _add_change(facts, "trend.change", "trend.recent_kwh", "trend.before_kwh")
+
+
+def _add_months(facts: Collector, days: list[DayTotal]) -> None:
+    """A mean day of the last calendar month that was read nearly whole, and of the one before."""
+    by_month: dict[dt.date, list[DayTotal]] = {}
+    for day in days:
+        if day.complete:
+            by_month.setdefault(day.date.replace(day=1), []).append(day)
+    whole = [month for month, found in by_month.items() if len(found) >= MIN_MONTH_DAYS]
+    last = whole[-1] if whole else None
+    before = (last - dt.timedelta(days=1)).replace(day=1) if last else None
+    known = before in whole
+    recent = by_month[last] if last and known else []
+    facts.add("month.first", recent[0].date.isoformat() if recent else None, "date", _READINGS)
+    facts.add("month.last", recent[-1].date.isoformat() if recent else None, "date", _READINGS)
+    facts.kwh("month.recent_day_kwh", _mean([day.kwh for day in recent]), _READINGS)
+    facts.kwh(
+        "month.before_day_kwh", _mean([day.kwh for day in by_month[before]]) if before and known else None, _READINGS
+    )
+    _add_change(facts, "month.change", "month.recent_day_kwh", "month.before_day_kwh")
 
 
 def _add_change(facts: Collector, name: str, new: str, old: str) -> None:

@@ -61,6 +61,12 @@ def _versus(facts: Collector) -> Table:
             message("Last seven complete days"),
             "trend.recent_kwh",
         ),
+        (
+            message("Month before, mean day"),
+            "month.before_day_kwh",
+            message("Last whole month, mean day"),
+            "month.recent_day_kwh",
+        ),
         (message("Workday, mean"), "week.workday_kwh", message("Weekend day, mean"), "week.weekend_kwh"),
     )
     rows: list[list[Value]] = []
