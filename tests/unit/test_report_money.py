@@ -113,7 +113,7 @@ def test_a_flat_tariff_says_what_it_costs_and_that_other_hours_save_nothing():
     sheet = sheet_of(flat())
     assert said(sheet) == [
         "By the tariff in the site's configuration the time read costs €110.00, of which €96.00 is for energy.",
-        "A kilowatt-hour costs €0.3000/kWh as a mean.",
+        "The mean price of its energy is €0.3000/kWh.",
         "€14.00 is due whether anything is used or not.",
         "A kilowatt-hour costs the same at all hours, so running appliances at other hours saves nothing.",
     ]

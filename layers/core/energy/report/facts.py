@@ -51,7 +51,7 @@ class Column(Part):
     @property
     def is_words(self) -> bool:
         """Whether it is set flush left, as words are."""
-        return self.unit in {"text", "word", "told", "date", "datetime"}
+        return self.unit in {"text", "word", "told", "date", "datetime", "month"}
 
     def heading(self, tongue: Language) -> str:
         """The title in this language."""

@@ -53,6 +53,7 @@ Unit = (
         "date",
         "datetime",
         "weekday",
+        "month",
         "text",
         "word",
         "told",
@@ -118,7 +119,7 @@ class Language:
         return told(text, self)
 
     def value(self, value: Value, unit: Unit, dp: int = 0, bare: bool = False) -> str:
-        """A value for people; `bare` leaves the unit kWh, kW or kg to a column's title."""
+        """A value for people; `bare` leaves the unit kWh, kW or kg to a column's title. Money keeps its currency."""
         return _shown(self, value, unit, dp, bare)
 
     def number(self, number: float, dp: int) -> str:
@@ -158,6 +159,12 @@ class Language:
 
         return _plain(format_skeleton("yMMMEd", day, locale=self.locale))
 
+    def month(self, day: dt.date) -> str:
+        """The month of a day with its year."""
+        from babel.dates import format_skeleton
+
+        return _plain(format_skeleton("yMMM", day, locale=self.locale))
+
     def moment(self, moment: dt.datetime) -> str:
         """A day and the time of day."""
         return f"{self.date(moment.date())}, {moment:%H:%M}"
@@ -183,9 +190,9 @@ def _shown(tongue: Language, value: Value, unit: Unit, dp: int, bare: bool) -> s
     number = float(value)
     if unit in _CLDR_UNITS and not bare:
         return tongue.measure(number, _CLDR_UNITS[unit], dp)
-    if _MONEY.fullmatch(unit) and not bare:
+    if _MONEY.fullmatch(unit):
         currency, _, per = unit.partition("/")
-        return tongue.money(number, currency, dp) + (f"/{per}" if per else "")
+        return tongue.money(number, currency, dp) + (f"/{per}" if per and not bare else "")
     match unit:
         case "share":
             text = tongue.percent(number, dp)
@@ -208,6 +215,8 @@ def _shown_text(tongue: Language, value: str, unit: Unit) -> str:
     match unit:
         case "date":
             return tongue.date(dt.date.fromisoformat(value))
+        case "month":
+            return tongue.month(dt.date.fromisoformat(f"{value}-01"))
         case "datetime":
             return tongue.moment(dt.datetime.fromisoformat(value))
         case "word":

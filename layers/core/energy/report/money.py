@@ -34,7 +34,7 @@ def costs(sheet: FactSheet) -> list[str]:
         )
     ]
     if sheet.known("site.mean_price"):
-        said.append(sheet.say("A kilowatt-hour costs {{site.mean_price}} as a mean."))
+        said.append(sheet.say("The mean price of its energy is {{site.mean_price}}."))
     said += _parts(sheet)
     if sheet.known("F.cost"):
         said.append(sheet.say("The energy of the days ahead will cost about {{F.cost}}."))

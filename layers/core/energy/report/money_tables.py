@@ -76,7 +76,7 @@ def _months(costs: CostsSummary) -> Table:
         id="bills",
         title="What each month costs",
         columns=[
-            Column(title="Month", unit="text"),
+            Column(title="Month", unit="month"),
             Column(title="Days", unit="count"),
             Column(
                 title=message("Energy, kWh"), unit="kwh", dp=kwh_decimals(max((one.kwh for one in months), default=0))
