@@ -14,7 +14,7 @@ LEFT_OUT_functions/generate_report := annotated-types jmespath numpy orjson pyda
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.13 \
 	--python-platform x86_64-manylinux_2_28 --constraint requirements/dev.txt
 
-.PHONY: lock build
+.PHONY: lock build digests imports reproducible sbom
 
 lock: $(VENV)/.ready  ## pin what the functions and layers need (after a change of requirements.in or dev.txt)
 	@$(foreach folder,$(LOCKED),$(LOCK) $(LEFT_OUT_$(folder):%=--no-emit-package %) $(folder)/requirements.in \
@@ -22,3 +22,22 @@ lock: $(VENV)/.ready  ## pin what the functions and layers need (after a change 
 
 build: $(VENV)/.ready  ## pack the functions and layers for AWS, without Docker
 	@sam build
+
+digests: build  ## the archives that are deployed, with the SHA-256 by which Lambda tells what runs
+	@python -m tools.zips
+
+imports: build  ## CPU seconds that each handler takes to import in a cold start; exit 1 over budget
+	@python -m tools.imports
+
+reproducible: $(VENV)/.ready  ## build two checkouts of what is committed; exit 1 where a digest differs
+	@python -m tools.reproducible
+
+# A bill of materials for each lock file: CycloneDX 1.6, without times or random numbers, so that equal locks give equal
+# files. The versions and hashes are the ones that are installed into the packages.
+SBOM := build/sbom
+
+sbom: $(VENV)/.ready  ## what each package consists of, as CycloneDX, in build/sbom
+	@mkdir -p $(SBOM)
+	@$(foreach folder,$(LOCKED),cyclonedx-py requirements $(folder)/requirements.txt --output-reproducible \
+		--output-file $(SBOM)/$(notdir $(folder)).cdx.json \
+		&& echo "$(SBOM)/$(notdir $(folder)).cdx.json" &&) true
