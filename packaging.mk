@@ -14,7 +14,7 @@ LEFT_OUT_functions/generate_report := annotated-types jmespath numpy orjson pyda
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.13 \
 	--python-platform x86_64-manylinux_2_28 --constraint requirements/dev.txt
 
-.PHONY: lock build digests imports reproducible sbom
+.PHONY: lock build digests imports reproducible sbom deploy smoke destroy
 
 lock: $(VENV)/.ready  ## pin what the functions and layers need (after a change of requirements.in or dev.txt)
 	@$(foreach folder,$(LOCKED),$(LOCK) $(LEFT_OUT_$(folder):%=--no-emit-package %) $(folder)/requirements.in \
@@ -41,3 +41,15 @@ sbom: $(VENV)/.ready  ## what each package consists of, as CycloneDX, in build/s
 	@$(foreach folder,$(LOCKED),cyclonedx-py requirements $(folder)/requirements.txt --output-reproducible \
 		--output-file $(SBOM)/$(notdir $(folder)).cdx.json \
 		&& echo "$(SBOM)/$(notdir $(folder)).cdx.json" &&) true
+
+ENV ?= dev
+STACK := energy-analytics-$(ENV)
+
+deploy: digests  ## build, archive and deploy ENV=dev or ENV=prod (samconfig.toml)
+	@sam deploy --template-file .aws-sam/zips/template.yaml --config-env $(ENV) $(if $(CI),--no-confirm-changeset)
+
+smoke: $(VENV)/.ready  ## after a deployment: a sample from upload to report through the stack of ENV, and away again
+	@energy smoke --stack $(STACK)
+
+destroy: $(VENV)/.ready  ## delete the stack of ENV; its data stays, unless DATA=delete
+	@python -m tools.destroy $(STACK) $(if $(filter delete,$(DATA)),--delete-data)

@@ -1,5 +1,9 @@
 """The template as CloudFormation will see it, without AWS and without a network."""
 
+import fcntl
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / ".aws-sam" / "build"
 MANAGED_POLICIES = {
     "AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
     "AWSXRayDaemonWriteAccess": "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
@@ -44,3 +49,21 @@ def resources() -> dict[str, dict[str, Any]]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         return transformed()["Resources"]
+
+
+@pytest.fixture(scope="session")
+def built_template() -> dict[str, Any]:
+    """The built template, after a build of what has changed since the last one."""
+    environment = {
+        **os.environ,
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    sam = Path(sys.executable).parent / "sam"
+    BUILT.parent.mkdir(exist_ok=True)
+    with (BUILT.parent / "build.lock").open("w") as lock:  # two test processes must not build at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run([sam, "build"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return yaml_parse((BUILT / "template.yaml").read_text())

@@ -1,7 +1,5 @@
 """What `sam build` makes: light enough for Lambda, and able to run with nothing but boto3 beside it."""
 
-import fcntl
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
+from local import LocalAws
 from tests.functions.model_servers import Bedrock, OpenAi, serving
+from tools.imports import BUDGET_SECONDS, measured
 
 pytestmark = pytest.mark.build
 
@@ -47,21 +46,9 @@ NOT_IN = {
 
 
 @pytest.fixture(scope="session")
-def template() -> dict[str, Any]:
-    """The built template, after a build of what has changed since the last one."""
-    environment = {
-        **os.environ,
-        "SAM_CLI_TELEMETRY": "0",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    sam = Path(sys.executable).parent / "sam"
-    BUILT.parent.mkdir(exist_ok=True)
-    with (BUILT.parent / "build.lock").open("w") as lock:  # two test processes must not build at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run([sam, "build"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return yaml_parse((BUILT / "template.yaml").read_text())
+def template(built_template: dict[str, Any]) -> dict[str, Any]:
+    """The built template."""
+    return built_template
 
 
 def layers(template: dict[str, Any], function: str) -> list[Path]:
@@ -235,3 +222,37 @@ def test_the_report_s_handler_is_loaded_soon(template, boto3_home):
         assert done.returncode == 0, done.stderr[-3000:]
         seconds.append(float(done.stdout))
     assert min(seconds) < 1.5, seconds
+
+
+def test_every_package_does_its_work_with_nothing_beside_it_but_what_lambda_brings(template):
+    """The sample whose events are recorded (tests/e2e/test_events.py), through what was built."""
+    sample = ROOT / "events" / "sample.csv"
+    with LocalAws(built=True, skip_retry_waits=True) as aws:
+        done = aws.wait(aws.upload(sample, "raw/sample.csv"), timeout_seconds=300)
+        assert (done.status, done.error) == ("SUCCEEDED", None), done.cause
+        assert "Note Prophet's failure" not in done.states
+        assert "Did Prophet forecast?" not in done.states
+        # One after the other: all of them wait for the one before.
+        daily = {verb: aws.invoke(verb, {}) for verb in ("reconcile", "collect_garbage")}
+        assert {verb: result.error_type for verb, result in daily.items()} == dict.fromkeys(daily)
+        assert daily["reconcile"].payload["looked_at"] == 1
+
+
+def test_imports_stay_within_twice_their_budgets(template):
+    """`make imports` holds them to the budgets; here other tests are at work beside."""
+    took = dict(measured(times=3))
+    assert set(took) == set(BUDGET_SECONDS)
+    assert {verb: seconds for verb, seconds in took.items() if seconds > 2 * BUDGET_SECONDS[verb]} == {}
+
+
+@pytest.mark.parametrize(
+    "package", ["CoreLayer", "PolarsLayer", *(f for f in FUNCTIONS if f.startswith(("For", "Gen")))]
+)
+def test_libraries_are_compiled_ahead_and_not_checked_against_their_source(template, package):
+    folder = BUILT / package
+    sources = [path for path in folder.rglob("*.py") if "__pycache__" not in path.parts]
+    assert len(sources) > 50
+    compiled = [path.parent / "__pycache__" / f"{path.stem}.cpython-313.pyc" for path in sources]
+    assert [str(path) for path in compiled if not path.exists()] == []
+    # Bit 0: checked by a hash, bit 1: looked at before each import (PEP 552).
+    assert {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled} == {0b01}
