@@ -274,6 +274,15 @@ def test_days_ahead_beyond_the_contract_have_no_cost():
     assert not any("days ahead" in one for one in said(sheet))
 
 
+def test_an_unusual_hour_costs_what_it_used_above_the_usual_at_the_price_of_its_hour():
+    # 2 kWh above the usual at 19:00, by day, and at 3:00, at night.
+    found = home.anomalies(home.anomaly(), home.anomaly(hour=3))
+    told = Money(by_time(), ConfigSnapshot(config=site_config.parse(NIGHT)))
+    sheet = fact_sheet(home.request(with_forecast=False), home.home(), found, None, "en", told)
+    assert [sheet.text(f"AN{number}.cost") for number in (1, 2)] == ["€0.80", "€0.20"]
+    assert [row[-1] for row in sheet.tables["unusual_costs"].rows] == [pytest.approx(0.8), pytest.approx(0.2)]
+
+
 def test_a_price_of_the_days_of_the_clock_change_is_that_of_its_hours():
     told = Money(flat(), ConfigSnapshot(config=site_config.parse(NIGHT)))
     for day in (dt.date(2026, 3, 29), dt.date(2026, 10, 25)):

@@ -63,7 +63,7 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
         for number, one in enumerate(readings.appliances, 1)
     ]
     _add_run(facts, request)
-    _add_site(facts, readings, anomalies)
+    _add_site(facts, readings, anomalies, appliances)
     _add_quality(facts, readings)
     _add_days(facts, readings.days)
     _add_months(facts, readings.days)
@@ -74,17 +74,17 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
     _add_always_on(facts, readings, appliances)
     _add_anomalies(facts, anomalies)
     money_facts.add_money(facts, money, readings, appliances)
-    ahead: list[float | None] = []
     if forecast:
         _add_forecast(facts, forecast)
-        ahead = money_facts.forecast_costs(money, readings, forecast)
-        money_facts.add_forecast(facts, money, ahead)
+    estimates = money_facts.estimates(money, readings, anomalies, forecast)
+    money_facts.add_estimates(facts, money, estimates)
     book = advice.rule_book()
     recommendations = advice.recommend(facts, appliances, book)
     advice.add_totals(facts, recommendations, book)
     # The summary has every note of the forecast; the state that came with it has the first of them.
     notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
-    drawn_up = tables(facts, readings, anomalies, forecast) | money_tables(money.costs, forecast, ahead)
+    drawn_up = tables(facts, readings, anomalies, forecast)
+    drawn_up |= money_tables(money.costs, estimates, anomalies, forecast)
     return FactSheet(
         language=language,
         facts=facts.facts,
@@ -111,7 +111,9 @@ def _add_run(facts: Collector, request: GenerateReportInput) -> None:
         facts.add(f"rows.{name}", getattr(rows, name), "count", _RUN)
 
 
-def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary) -> None:
+def _add_site(
+    facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary, appliances: list[Appliance]
+) -> None:
     used = readings.total_kwh > 0
     days = (readings.last_timestamp.date() - readings.first_timestamp.date()).days + 1
     facts.add("site.name", display_name(readings.site), "text", _READINGS)
@@ -130,7 +132,8 @@ def _add_site(facts: Collector, readings: ReadingsSummary, anomalies: AnomalySum
     facts.add("site.peak_band", f"{PEAK_HOURS.start:02d}:00\u2013{PEAK_HOURS.stop:02d}:00", "text", "setting")
     by_hour = [_mean([row[hour] for row in readings.weekday_hour_kwh]) for hour in range(24)]
     facts.share("site.peak_share", _part_of_day(by_hour, PEAK_HOURS) if hourly else None, _READINGS)
-    named = [one.share for one in readings.appliances if classify(one.appliance) != "remainder"]
+    ranked = zip(readings.appliances, appliances, strict=True)
+    named = [one.share for one, appliance in ranked if appliance.kind != "remainder"]
     facts.share("site.top_share", named[0] if named else None, _READINGS, dp=1)
     facts.add("site.anomalies", anomalies.count, "count", _ANOMALIES)
     others = readings.appliances[APPLIANCES_DRAWN:]
