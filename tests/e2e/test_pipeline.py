@@ -61,7 +61,9 @@ def run(aws, path, key):
 
 @pytest.fixture(scope="module")
 def home(aws, tmp_path_factory):
-    """The execution that published site "home" from 15 days of readings."""
+    """The execution that published site "home" from 15 days of readings; its configuration says what energy costs."""
+    tariff = b"tariff: {currency: EUR, price: 0.32}\n"
+    aws.client("s3").put_object(Bucket=aws.bucket, Key="config/home.yaml", Body=tariff)
     done = run(aws, write_csv(tmp_path_factory.mktemp("readings") / "march.csv"), "raw/march.csv")
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     return done
