@@ -1,15 +1,13 @@
-"""How good forecasts and anomalies are, measured with the product's own code on real series and homes.
+"""How good forecasts are, measured with the product's own code on real series.
 
-    make bench-accuracy                                  # the series and homes of this repository's own measurement
-    make bench-accuracy SERIES=daily.csv HOMES=folder    # yours
+    make bench-accuracy SERIES=daily.csv
 
-SERIES is a CSV of daily energy, `unique_id,ds,y`; HOMES a folder of CSVs of hourly readings, `timestamp,appliance,kwh`.
-Prints a table for each, then everything as one JSON document.
+SERIES is a CSV of daily energy, `unique_id,ds,y`. Prints a table, then everything as one JSON document.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 # What was measured: "case" (the data) and "method" are words, everything else is a figure.
@@ -18,29 +16,17 @@ type Row = dict[str, str | float | int | None]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures what was asked for."""
-    parser = argparse.ArgumentParser(description="Accuracy of forecasts and anomalies, by the product's own code.")
-    parser.add_argument("--series", type=Path, help="daily energy: a CSV with unique_id, ds, y")
-    parser.add_argument("--homes", type=Path, help="hourly readings: a folder of CSVs with timestamp, appliance, kwh")
+    parser = argparse.ArgumentParser(description="Accuracy of forecasts, by the product's own code.")
+    parser.add_argument("--series", type=Path, required=True, help="daily energy: a CSV with unique_id, ds, y")
     parser.add_argument("--origins", type=int, default=4, help="forecasts of each series (default 4)")
     parser.add_argument("--history", type=int, nargs="+", default=[30, 90, 365], help="days learnt from")
     asked = parser.parse_args(arguments)
-    measured: dict[str, list[Row]] = {}
-    for name, measure in _measures(asked):
-        measured[name] = measure()
-        print(f"\n{name}\n\n{table(measured[name])}", flush=True)
+    from benchmarks import forecast_accuracy
+
+    measured = {"Forecasts": forecast_accuracy.rows(asked.series, asked.history, asked.origins)}
+    for name, rows in measured.items():
+        print(f"\n{name}\n\n{table(rows)}", flush=True)
     print(f"\n{json.dumps(measured)}")
-
-
-def _measures(asked: argparse.Namespace) -> Iterable[tuple[str, Callable[[], list[Row]]]]:
-    """What was asked for, or what needs no files: each imports its libraries only when it runs."""
-    if asked.series:
-        from benchmarks import forecast_accuracy
-
-        yield "Forecasts", lambda: forecast_accuracy.rows(asked.series, asked.history, asked.origins)
-    if asked.homes or not asked.series:
-        from benchmarks import anomaly_accuracy
-
-        yield "Anomalies", lambda: anomaly_accuracy.rows(asked.homes)
 
 
 def table(rows: list[Row]) -> str:
