@@ -199,12 +199,11 @@ def test_days_ahead_that_are_all_alike_have_no_highest():
         update={"days": [day.model_copy(update={"yhat": 11.0 + n / 100}) for n in (1, 2)]}
     )
     sheet, narrative = narrated(home.home(), forecast=alike)
-    assert (
-        "Every day takes about the same: 11.0 kWh. The models' own 80% band lies within 8.0 kWh to 14.0 kWh."
-        in said(narrative.forecast, sheet)
+    assert "Every day takes about the same: 11.0 kWh. The 80% band lies within 8.0 kWh to 14.0 kWh." in said(
+        narrative.forecast, sheet
     )
     assert "highest" not in said(narrative.forecast, sheet)
-    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh; the models' own 80% band" in said(GOOD.forecast)
+    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh; the 80% band" in said(GOOD.forecast)
 
 
 def test_no_hour_is_busiest_where_all_are_alike():

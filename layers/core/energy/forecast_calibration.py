@@ -3,7 +3,7 @@ such forecasts fared.
 
 Bands are conformal (Vovk et al. 2005): how far the same way of forecasting was off on the days after earlier cut-offs,
 pooled over cut-offs and days ahead, since a month of readings has too few of each day ahead. Prophet's own bands are
-left out: on a month of history its 80 % band held 58 % of the days (docs/decisions/0012).
+left out: on a month of history its 80 % band held 58 % of the days (docs/decisions/0006).
 """
 
 import datetime as dt

@@ -246,14 +246,11 @@ def forecast(sheet: FactSheet) -> list[str]:
     if sheet.facts["F.alike"].value == "yes":
         said.append(sheet.say("Every day takes about the same: {{F.highest_kwh}}."))
         if sheet.text("F.widest_lower") != sheet.text("F.widest_upper"):
-            said.append(
-                sheet.say("The models' own {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}.")
-            )
+            said.append(sheet.say("The {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}."))
     else:
         said.append(
             sheet.say(
-                "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the models' own {{F.level}} band for it"
-                " is {{band}}.",
+                "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the {{F.level}} band for it is {{band}}.",
                 band=range_text(sheet, "F.highest_lower", "F.highest_upper"),
             )
         )
