@@ -274,6 +274,15 @@ def test_days_ahead_beyond_the_contract_have_no_cost():
     assert not any("days ahead" in one for one in said(sheet))
 
 
+def test_an_unusual_hour_costs_what_it_used_above_the_usual_at_the_price_of_its_hour():
+    # 2 kWh above the usual at 19:00, by day, and at 3:00, at night.
+    found = home.anomalies(home.anomaly(), home.anomaly(hour=3))
+    told = Money(by_time(), ConfigSnapshot(config=site_config.parse(NIGHT)))
+    sheet = fact_sheet(home.request(with_forecast=False), home.home(), found, None, "en", told)
+    assert [sheet.text(f"AN{number}.cost") for number in (1, 2)] == ["€0.80", "€0.20"]
+    assert [row[-1] for row in sheet.tables["unusual_costs"].rows] == [pytest.approx(0.8), pytest.approx(0.2)]
+
+
 def test_a_price_of_the_days_of_the_clock_change_is_that_of_its_hours():
     told = Money(flat(), ConfigSnapshot(config=site_config.parse(NIGHT)))
     for day in (dt.date(2026, 3, 29), dt.date(2026, 10, 25)):
@@ -321,3 +330,13 @@ def test_every_sentence_stands_on_facts_and_every_form_has_its_figures(found, co
         shown = sheet.text(fact)
         assert shown in page.replace("&amp;", "&").replace("&#39;", "'"), fact
         assert shown in document.json_document(sheet, narrative).decode(), fact
+
+
+def test_events_that_used_no_more_than_usual_have_no_cost():
+    drop = home.anomaly(kind="drop", kinds=["drop"], kwh=0.1, excess_kwh=-0.4)
+    outage = home.anomaly(kind="outage", kinds=["outage"], appliance=None, kwh=0.0, excess_kwh=-0.5)
+    told = Money(by_time(), ConfigSnapshot(config=site_config.parse(NIGHT)))
+    found = home.anomalies(home.anomaly(), drop, outage)
+    sheet = fact_sheet(home.request(with_forecast=False), home.home(), found, None, "en", told)
+    assert [sheet.facts[f"AN{number}.cost"].value for number in (2, 3)] == [None, None]
+    assert len(sheet.tables["unusual_costs"].rows) == 1

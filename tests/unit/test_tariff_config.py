@@ -204,6 +204,21 @@ def test_a_value_holds_no_longer_than_the_usual_step():
     assert [(one.start.hour, one.end.hour) for one in found] == [(0, 1), (1, 2), (5, 6), (6, 7)]
 
 
+@pytest.mark.parametrize(
+    ("charged", "by_time"),
+    [
+        ({"price": 1}, False),
+        ({"tiers": [{"price": 1, "up_to_kwh_per_day": 5}, {"price": 2}]}, False),
+        ({"bands": [{"name": "s", "season": "06-01 to 09-30", "price": 1}, {"name": "w", "price": 2}]}, False),
+        ({"bands": [{"name": "n", "hours": "22:00-06:00", "price": 1}, {"name": "d", "price": 1}]}, False),
+        ({"bands": [{"name": "n", "hours": "22:00-06:00", "price": 1}, {"name": "d", "price": 2}]}, True),
+        ({"prices": {"file": "a.csv"}}, True),
+    ],
+)
+def test_a_price_depends_on_the_hour_only_where_hours_of_one_day_differ(charged, by_time):
+    assert Plan.model_validate(charged | {"currency": "EUR"}).depends_on_time is by_time
+
+
 def test_amounts_have_as_many_decimals_as_their_currency():
     assert {code: decimals(code) for code in ("EUR", "JPY", "KWD")} == {"EUR": 2, "JPY": 0, "KWD": 3}
     assert str(rounded(Decimal("2.345"), "EUR")) == "2.35"

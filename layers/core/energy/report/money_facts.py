@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 
 from energy.appliance_kinds import DEFERRABLE
 from energy.carbon import Carbon
-from energy.documents import ApplianceCost, CostsSummary, ForecastSummary, MonthBill, ReadingsSummary
+from energy.documents import (
+    AnomalyEvent,
+    AnomalySummary,
+    ApplianceCost,
+    CostsSummary,
+    ForecastDay,
+    ForecastSummary,
+    MonthBill,
+    ReadingsSummary,
+)
 from energy.recipes import ConfigSnapshot
+from energy.report.anomaly_facts import EVENTS_SHOWN
 from energy.report.appliances import display_name
 from energy.report.facts import Appliance, Collector
 from energy.report.tables import NO, YES
@@ -180,17 +190,63 @@ class Prices:
         return sum(price * kwh for price, kwh in zip(known, used, strict=True)) / sum(used)
 
 
-def forecast_costs(money: Money, readings: ReadingsSummary, forecast: ForecastSummary) -> list[float | None]:
-    """What the energy of each day ahead will cost by the prices of its hours, used as on that weekday so far."""
-    if not money.costs or not money.costs.plans or not forecast.days:
+# Kinds of events in which more was used than usual.
+_COSTLY = {"high_use", "long_run", "rising_use"}
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What hours and days cost by the tariff, in the order of the summaries; null where the tariff has no price then.
+
+    `unusual` is what the unusual events that matter most used above the usual, `ahead` the energy of the days ahead. Both are
+    empty without a tariff.
+    """
+
+    unusual: list[float | None]
+    ahead: list[float | None]
+
+
+def estimates(
+    money: Money, readings: ReadingsSummary, anomalies: AnomalySummary, forecast: ForecastSummary | None
+) -> Estimates:
+    """By the prices of their hours; a day ahead takes its energy as that weekday did so far."""
+    if not money.costs or not money.costs.plans:
+        return Estimates([], [])
+    return Estimates(
+        _unusual(money, readings, anomalies.top[:EVENTS_SHOWN]),
+        _ahead(money, readings, forecast.days if forecast else []),
+    )
+
+
+def _unusual(money: Money, readings: ReadingsSummary, events: list[AnomalyEvent]) -> list[float | None]:
+    """Of events that used more than usual; of others, which tell of meters or of less use, null."""
+    if not events:
         return []
-    prices = Prices(money, readings.timezone, forecast.days[0].ds, forecast.days[-1].ds)
-    found = [(day.yhat, prices.of_day(day.ds, readings.weekday_hour_kwh[day.ds.weekday()])) for day in forecast.days]
+    first, last = min(one.start for one in events), max(one.end for one in events)
+    prices = Prices(money, readings.timezone, first.date(), last.date())
+    found = [
+        (one.excess_kwh, prices.of_hours(one.start, (one.end - one.start) // _HOUR))
+        if one.kind in _COSTLY and one.excess_kwh > 0
+        else (0.0, None)
+        for one in events
+    ]
     return [None if price is None else kwh * price for kwh, price in found]
 
 
-def add_forecast(facts: Collector, money: Money, days: list[float | None]) -> None:
-    """What the energy of the days ahead will cost together."""
-    if money.costs and days:
-        known = [cost for cost in days if cost is not None]
-        _add(facts, "F.cost", sum(known) if len(known) == len(days) else None, money.costs)
+def _ahead(money: Money, readings: ReadingsSummary, days: list[ForecastDay]) -> list[float | None]:
+    if not days:
+        return []
+    prices = Prices(money, readings.timezone, days[0].ds, days[-1].ds)
+    found = [(day.yhat, prices.of_day(day.ds, readings.weekday_hour_kwh[day.ds.weekday()])) for day in days]
+    return [None if price is None else kwh * price for kwh, price in found]
+
+
+def add_estimates(facts: Collector, money: Money, told: Estimates) -> None:
+    """What each of the unusual events that matter most cost above the usual, and what the days ahead will cost together."""
+    if not money.costs:
+        return
+    for number, amount in enumerate(told.unusual, 1):
+        _add(facts, f"AN{number}.cost", amount, money.costs)
+    if told.ahead:
+        known = [cost for cost in told.ahead if cost is not None]
+        _add(facts, "F.cost", sum(known) if len(known) == len(told.ahead) else None, money.costs)

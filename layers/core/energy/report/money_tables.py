@@ -1,9 +1,10 @@
 """The tables of money and CO2."""
 
-from energy.documents import CostsSummary, ForecastSummary
+from energy.documents import AnomalySummary, CostsSummary, ForecastSummary
 from energy.report.appliances import display_name
 from energy.report.facts import Column, Table, kwh_decimals
 from energy.report.language import Value, message
+from energy.report.money_facts import Estimates
 
 APPLIANCES_SHOWN = 50
 MONTHS_SHOWN = 13
@@ -13,7 +14,7 @@ _SOURCE = "costs summary"
 
 
 def money_tables(
-    costs: CostsSummary | None, forecast: ForecastSummary | None, forecast_costs: list[float | None]
+    costs: CostsSummary | None, estimates: Estimates, anomalies: AnomalySummary, forecast: ForecastSummary | None
 ) -> dict[str, Table]:
     """The tables by id; those without rows are left out, and without a tariff or a factor all of them."""
     if costs is None:
@@ -21,8 +22,9 @@ def money_tables(
     built = [_appliances(costs)]
     if costs.plans:
         built += [_months(costs), _plans(costs), _hours(costs)]
-        if forecast and forecast_costs:
-            built.append(_forecast(costs, forecast, forecast_costs))
+        built.append(_unusual(costs, anomalies, estimates.unusual))
+        if forecast:
+            built.append(_forecast(costs, forecast, estimates.ahead))
     return {table.id: table for table in built if table.rows}
 
 
@@ -122,6 +124,27 @@ def _plans(costs: CostsSummary) -> Table:
             [display_name(plan.name), float(plan.total.total_cost), plan.total.kwh, plan.total.days] for plan in plans
         ],
         source=_SOURCE,
+    )
+
+
+def _unusual(costs: CostsSummary, anomalies: AnomalySummary, amounts: list[float | None]) -> Table:
+    shown = anomalies.top[: len(amounts)]
+    return Table(
+        id="unusual_costs",
+        title="What unusual events cost",
+        columns=[
+            Column(title="When", unit="datetime"),
+            Column(title="Appliance", unit="text"),
+            Column(title="Above, kWh", unit="kwh", dp=2),
+            _amount(costs, message("Cost of what is above")),
+        ],
+        rows=[
+            [one.start.isoformat(), display_name(one.appliance or ""), one.excess_kwh, amount]
+            for one, amount in zip(shown, amounts, strict=True)
+            if amount is not None
+        ],
+        source="anomaly summary, site's configuration",
+        notes=[message("What lies above the usual, at the mean price of its hours.")],
     )
 
 

@@ -286,5 +286,9 @@ class Plan(Contract):
 
     @property
     def depends_on_time(self) -> bool:
-        """Whether a kWh may cost more at one hour of a day than at another."""
-        return any(contract.prices or len({band.price for band in contract.bands}) > 1 for contract in self.terms)
+        """Whether a kWh may cost more at one hour of a day than at another; seasons and weekdays are no reason."""
+        return any(
+            contract.prices is not None
+            or (any(band.hours for band in contract.bands) and len({band.price for band in contract.bands}) > 1)
+            for contract in self.terms
+        )
