@@ -171,7 +171,7 @@ def test_of_every_key_the_newest_version_is_published_whole_and_written_once(cap
 
 
 def without_sequencers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def same(known, change):
+    def same(known, change, read_by=""):
         return known.version == change.version
 
     monkeypatch.setattr(energy.manifest, "outdates", same)
