@@ -93,7 +93,9 @@ def redrive(
         if names:
             known = [one for name in dict.fromkeys(names) for one in _named(name, lake, stack)]
         else:
-            known = [one for one in _newest(lake, stack, None, True, _MOST_LOOKED_AT) if _why_not(one) is None]
+            # In the order in which their uploads came.
+            newest = _newest(lake, stack, None, True, _MOST_LOOKED_AT)
+            known = [one for one in reversed(newest) if _why_not(one) is None]
         for one in known:
             if why := _why_not(one):
                 fail(f"{one.name} cannot go on: {why}.{_commands(one, pipelines.where(lake, stack))}")

@@ -11,6 +11,7 @@ from cli.forget import NOT_DELETED, RECORDS_PREFIX
 from cli.main import app
 from energy import lake as layout
 from energy.manifest import Manifest
+from energy.schema import TABLES
 from local import LakeFolder, LocalAws
 
 
@@ -177,6 +178,18 @@ def test_a_person_is_forgotten_everywhere_and_nobody_else_is(lake):
     assert "march" not in kept
     assert not [one for one in folder.executions() if "cabin" in one.key]
     assert "There is nothing of a site cabin" in energy("forget", "cabin", "--lake", lake, "--yes", code=1)
+
+
+@pytest.mark.slow
+def test_a_deployment_is_tried_from_upload_to_report_and_leaves_nothing(lake):
+    folder = LakeFolder(lake)
+    before = set(folder.keys())
+    done = told("smoke", "--lake", lake)
+    assert done["passed"], done["checks"]
+    asked = {check["what"].removesuffix(" has rows") for check in done["checks"]}
+    assert asked >= set(TABLES)
+    assert set(folder.keys()) == before
+    assert not [one for one in folder.executions() if done["site"] in one.key]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -110,6 +111,18 @@ def test_every_function_of_the_template_was_measured():
     measured = json.loads((cost.DATA / "measured.json").read_text())
     notices = {verb for verb in cost.Template.read().memory_mb if verb.startswith("notify")}
     assert set(measured["cpu_seconds"]) == set(cost.Template.read().memory_mb) - notices
+
+
+def test_the_readme_says_what_comes_out():
+    section = (cost.ROOT / "README.md").read_text().split("### What it costs")[1].split("###")[0]
+    said = [float(number) for number in re.findall(r"\d+\.\d\d", section)]
+    bill, with_model = (
+        json.loads(CliRunner().invoke(app, ["cost", "--text", text, "--json"]).stdout) for text in ("rules", "bedrock")
+    )
+    (key,) = [line["usd"] for line in bill["lines"] if line["what"] == "KMS: keys"]
+    model = with_model["usd"] - bill["usd"]
+    found = [bill["usd"], bill["usd_beyond_free"], key, bill["specified_usd"], model]
+    assert said == pytest.approx(found, rel=0.1)
 
 
 def test_the_bill_of_the_specification_stays_below_it():
