@@ -1,8 +1,9 @@
 """Chromium, and pages to open in it. What is looked at is kept in build/browser: pages, screenshots, printed PDFs."""
 
-import importlib.util
+import importlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,9 +16,8 @@ from energy.report.sheet import fact_sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "browser"
-SPEC = importlib.util.spec_from_file_location("report_home", ROOT / "tests" / "unit" / "report_home.py")
-home = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(home)
+sys.path.append(str(ROOT / "tests" / "unit"))
+home, rich_home = importlib.import_module("report_home"), importlib.import_module("rich_home")
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -47,23 +47,7 @@ def sheet_of(name: str, language: str) -> FactSheet:
             None,
             language,
         )
-    names = ["Heater", "AC in the living room upstairs", "Washing Machine", "Dishwasher", "Fridge", "EV charger", "TV"]
-    names += ["Boiler", "Lights", "Oven", "Router", "Freezer in the cellar", "Kettle", "Other"]
-    evening = [0.05] * 7 + [0.4] * 11 + [1.5] * 3 + [0.1] * 3
-    appliances = [
-        home.appliance(one, 56 * 20.0 / (place + 1), 0.3 / (place + 1), days=56, profile=evening, complete_days=56)
-        for place, one in enumerate(names)
-    ]
-    readings = home.readings(
-        appliances,
-        [60 + 7 * (day % 7 > 4) + day % 5 for day in range(56)],
-        complete=[day % 17 != 3 for day in range(56)],
-        peak_hour=18,
-    )
-    events = [home.anomaly(one, hour) for one, hour in zip(names[:9], range(9, 18), strict=True)]
-    forecast = home.forecast(first=home.FIRST + home.dt.timedelta(days=56), names=names)
-    request = home.request(warnings=["70 of 2,100 rows were negative."])
-    return fact_sheet(request, readings, home.anomalies(*events), forecast, language)
+    return rich_home.rich_sheet(language)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonata
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
 from samtranslator.yaml_helper import yaml_parse
@@ -217,3 +218,42 @@ def test_the_parser_refuses_a_broken_one():
     broken["States"]["Announce"]["Type"] = "Tusk"
     with pytest.raises(ASLParserException):
         AmazonStateLanguageParser.parse(json.dumps(broken))
+
+
+def announcement(report: dict[str, object], changes: list[str], readings: int = 5) -> list[str]:
+    """The message of "Announce", line by line."""
+    state = MACHINE["States"]["Announce"]
+    expression = jsonata.Jsonata(state["Arguments"]["Message"].removeprefix("{%").removesuffix("%}"))
+    frame = expression.create_frame()
+    publication = {"changes": changes, "readings": readings}
+    known = {"publication": publication, "validated": {"site": "home"}, "report": report}
+    for name, value in known.items():
+        frame.bind(name, value)
+    return str(expression.evaluate(None, frame)).splitlines()
+
+
+def test_the_announcement_has_the_link_first_and_twenty_lines_at_most() -> None:
+    key = "reports/site=home/pub=p/text=t/report.html"
+    # The longest message that a report has, and more changes than anyone reads.
+    told = "\n".join(f"line {number}" for number in range(12))
+    lines = announcement(
+        {"result": {"html_key": key, "message": told}, "error": None}, [f"raw/{n}.csv" for n in range(50)]
+    )
+    assert lines[0].startswith("Report: https://console.aws.amazon.com/s3/object/")
+    assert lines[0].endswith("?prefix=reports%2Fsite%3Dhome%2Fpub%3Dp%2Ftext%3Dt%2Freport.html")
+    assert lines[1].endswith(key)
+    assert lines[-1] == "and 47 more"
+    assert len(lines) <= 20
+
+
+def test_the_announcement_says_why_there_is_no_report() -> None:
+    assert announcement({"result": None, "error": "no ink"}, ["raw/a.csv"]) == [
+        "No report for home: no ink",
+        "",
+        "raw/a.csv",
+    ]
+    assert announcement({"result": None, "error": None}, ["raw/a.csv: deleted"], readings=0) == [
+        "Site home: no reading is left; its tables are empty.",
+        "",
+        "raw/a.csv: deleted",
+    ]

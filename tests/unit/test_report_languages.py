@@ -8,6 +8,7 @@ import pytest
 import report_home as home
 from babel.messages.pofile import read_po
 
+from energy.intake.rules import REASONS
 from energy.report import document, render, rules
 from energy.report.facts import PLACEHOLDER
 from energy.report.language import CATALOGUES, LANGUAGES, LOCALES, language, put_in
@@ -137,6 +138,13 @@ def test_a_language_that_the_report_does_not_speak_is_refused():
 def test_sentences_of_other_states_are_told_in_the_language(english, german):
     assert language("de").told(english) == german
     assert language("en").told("every hour used the same energy") == "every hour used the same energy"
+
+
+@pytest.mark.parametrize("code", list(REASONS))
+def test_why_rows_were_set_apart_is_told_in_the_language(code):
+    told = language("de").told(f"{code}: 1,234 rows, the first in line 5: {REASONS[code]}")
+    assert told.startswith(f"{code}: 1.234 Zeilen, die erste in Zeile 5: ")
+    assert REASONS[code] not in told
 
 
 def test_every_pattern_of_other_states_can_be_matched():

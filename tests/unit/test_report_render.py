@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -198,6 +199,7 @@ def test_same_input_same_bytes_even_in_another_process():
     assert again[1:] == (HTML, MARKDOWN, JSON)
     script = """
 import sys
+import time
 sys.path[:0] = ["layers/core", "tests/unit"]
 import hashlib, report_home as home
 from energy.report import render, rules, sheet
@@ -331,9 +333,9 @@ def test_appliances_beyond_those_drawn_are_one_bar():
     many = home.readings([home.appliance(f"Thing {n}", 28.0, 0.0625) for n in range(16)], [16.0] * 28)
     sheet, html, _, _ = report_of(many)
     drawn = charts(sheet)
-    # Four of sixteen things with 28 kWh each.
-    assert ">4 others</text>" in drawn["appliances"].svg
-    assert "112.0 kWh · 25.0%" in drawn["appliances"].svg
+    # Eight of sixteen things with 28 kWh each.
+    assert ">8 others</text>" in drawn["appliances"].svg
+    assert "224.0 kWh · 50.0%" in drawn["appliances"].svg
     assert drawn["profiles"].title.endswith(", the 8 largest")
     assert "The 8 largest of 16 appliances in use." in parsed(html).text
     assert "other" not in charts(SHEET)["appliances"].svg.replace(">Other<", "")
@@ -367,3 +369,15 @@ def test_the_message_is_a_few_plain_lines():
     assert lines[0] == "Energy report for home, up to Sun, 29 Mar 2026, 23:00"
     assert lines[1] == "Used: 320.0 kWh (over 28 days)"
     assert lines[-1].startswith("What to do: Set heating back for eight hours a day; ")
+
+
+def test_a_report_on_a_year_of_hourly_readings_takes_seconds():
+    """A bound that a busy machine keeps too: CPU seconds, once the libraries are loaded."""
+    names = [f"Appliance {number}" for number in range(12)]
+    year = home.readings(
+        [home.appliance(name, 365 * 2.0, 1 / 12, days=365) for name in names], [24.0 + day % 7 for day in range(365)]
+    )
+    forecast = home.forecast(first=home.FIRST + home.dt.timedelta(days=365), names=names)
+    started = time.process_time()
+    report_of(year, home.anomalies(*(home.anomaly(name) for name in names[:10])), forecast)
+    assert time.process_time() - started < 5

@@ -35,23 +35,63 @@ PATTERNS = (
     message("{name}: {model} left out: {reason}"),
     message("{name}: too few days to tell how sure this is"),
     message("{name}: no forecast by {model}: {reason}"),
+    message("Prophet gave no forecast: {reason}"),
+    message("The other models gave no forecast: {reason}"),
     message("it has {number} complete day, {least} are needed"),
     message("it has {number} complete days, {least} are needed"),
+    # Uploads: why rows were set apart, and how the file was read.
+    message("{number} row, the first in line {line}: {reason}"),
+    message("{number} rows, the first in line {line}: {reason}"),
+    message("The header again; only the first line of a file may name the columns."),
+    message("A field, or the name of the appliance, is longer than is read."),
+    message("The row contains control characters."),
+    message("The row does not have as many fields as the header; is a delimiter in a field without quotes?"),
+    message("The appliance has no name."),
+    message("The timestamp is not written as the file's other timestamps are, or there is no such date."),
+    message("The timestamp is from before the first year of which readings are taken (1990)."),
+    message("Clocks skipped this hour in the time zone of the readings: there was no such time."),
+    message("The timestamp is later than a day after the upload."),
+    message("The reading is empty."),
+    message("The reading is not a finite number."),
+    message("The reading is not a number, or not written as the file's other readings are."),
+    message("The reading is below zero; energy used in an interval cannot be."),
+    message("The file has another value for the same appliance and time; none of them is used."),
+    message("The reading is beyond any meter: more than {most} kWh."),
+    message("{number} reading(s) appear more than once; each was counted once."),
+    message("{number} reading(s) lie in the hour that clocks repeat in {zone}; the order in the file decided."),
+    message("{number} timestamp(s) have no offset; read as local time in {zone}."),
+    message("{number} row(s) hold no energy used, as another fuel, export or a total, and were left out."),
+    message("Decimals are separated by a comma."),
+    message("Timestamps are seconds since 1970, UTC."),
+    message("Timestamps are milliseconds since 1970, UTC."),
+    message("The text is not UTF-8 but Windows-1252 (western Europe); read as such."),
+    message("The text is UTF-16, by its byte order mark; read as such."),
+    message("The file is packed with gzip although its name does not end in .gz."),
+    message("Lines end with CR alone, as on an old Macintosh; read as line ends."),
 )
 
 _NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CODE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
 def told(text: str, language: "Language") -> str:
-    """The sentence in this language."""
+    """The sentence in this language; what "Validate upload" says keeps the code before it, which documents explain."""
+    code, colon, sentence = text.partition(": ")
+    if colon and _CODE.fullmatch(code) and (known := _matched(sentence, language)) is not None:
+        return f"{code}: {known}"
+    known = _matched(text, language)
+    return text if known is None else known
+
+
+def _matched(text: str, language: "Language") -> str | None:
     for pattern, expression in _expressions():
         if match := expression.fullmatch(text):
             parts = _SLOT.split(language.say(pattern))
             slots = {name: _slot(value, language) for name, value in match.groupdict().items()}
             return "".join(slots[part] if odd % 2 else part for odd, part in enumerate(parts))
-    return text
+    return None
 
 
 def _slot(value: str, language: "Language") -> str:
