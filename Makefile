@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check fuzz kills load faults bench bench-second bench-accuracy clean
+.PHONY: help setup run test check policy fuzz kills load faults bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -45,6 +45,15 @@ check: setup  ## format, lint, types, fast tests: about a minute
 	@mypy
 	@sam validate --lint
 	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
+
+POLICY_VENV := .venv-policy
+$(POLICY_VENV)/.ready: $(VENV)/.ready requirements/policy.txt
+	@$(PYTHON) -m venv $(POLICY_VENV)
+	@uv pip install --quiet --python $(POLICY_VENV)/bin/python --require-hashes -r requirements/policy.txt
+	@touch $@
+
+policy: setup $(POLICY_VENV)/.ready  ## scan the template and the code: checkov, cfn-lint with its extras, asl-validator, bandit
+	@python -m tests.infra.policy --checkov $(POLICY_VENV)/bin/checkov
 
 FUZZ ?= 2000
 fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect

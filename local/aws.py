@@ -35,6 +35,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
     from local import moto_seams
     from local.deploy import Deployment, deploy
     from local.lambda_runtime import Function, Invocation, InvokeResult, LambdaRuntime
+    from local.permissions import Permissions
 
 ROOT = Path(__file__).resolve().parents[1]
 _POLL_SECONDS = 0.05
@@ -74,7 +75,8 @@ class LocalAws:
 
     `lake`: the folder that the lake is restored from and saved to; None keeps it in memory. `built`: run what
     `sam build` made, with nothing beside it but what Lambda itself brings. `skip_retry_waits`: retries come at once;
-    `retry_waits` has the seconds that they would have taken.
+    `retry_waits` has the seconds that they would have taken. `under_roles`: functions, the state machine and the upload
+    rule may do what their roles in the template allow, and are refused the rest as on AWS.
     """
 
     def __init__(  # noqa: PLR0913
@@ -86,6 +88,7 @@ class LocalAws:
         template: Path = ROOT / "template.yaml",
         skip_retry_waits: bool = False,
         warm: bool = True,
+        under_roles: bool = True,
     ) -> None:
         self.lake = LakeFolder(Path(lake).resolve()) if lake is not None else None
         self.retry_waits: list[float] = []
@@ -94,6 +97,7 @@ class LocalAws:
         self._source_template = Path(template).resolve()
         self._skip_retry_waits = skip_retry_waits
         self._warm = warm
+        self._under_roles = under_roles
         self._faults: list[_Fault] = []
         self._started: dict[tuple[str, str | None], str] = {}
         self._recorded: set[str] = set()
@@ -145,6 +149,11 @@ class LocalAws:
         """The functions' folders (`validate`, `aggregate`, …) by the functions' names."""
         folders = {logical_id: verb for verb, logical_id in self._deployment.verbs.items()}
         return {name: folders[function.logical_id] for name, function in self._deployment.functions.items()}
+
+    @property
+    def permissions(self) -> Permissions:
+        """The stack's roles, and the journal of what they were asked."""
+        return self._deployment.permissions
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -296,6 +305,7 @@ class LocalAws:
                 started=self._remember_start,
                 before_call=self._fail_service_call,
                 sleep=self._sleep,
+                judge=self._judge if self._under_roles else None,
             )
         )
         self._runtime = self._start_runtime()
@@ -305,7 +315,13 @@ class LocalAws:
             if not template.exists():
                 raise FileNotFoundError(f"{template} is missing: run `make build` first")
         self._deployment: Deployment = deploy(
-            template, self._source_template, self._parameters, self.client, bare=self._built
+            template,
+            self._source_template,
+            self._parameters,
+            self.client,
+            self._runtime.state_folder / "roles",
+            bare=self._built,
+            under_roles=self._under_roles,
         )
         if self.lake is not None:
             self._restore(self.lake)
@@ -404,6 +420,9 @@ class LocalAws:
             return json.dumps(payload), True, ""
         result = self._runtime.invoke(self._deployment.functions[name], event)
         return json.dumps(result.payload), result.error_type is not None, result.log[-4096:]
+
+    def _judge(self, role_arn: str, call: str, parameters: dict[str, Any]) -> None:
+        self.permissions.judge(role_arn).check(call, parameters)
 
     def _fail_service_call(self, model: Any, **_: Any) -> None:
         action = f"{model.service_model.service_name}.{model.name}"

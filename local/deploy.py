@@ -16,6 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.environment import ACCOUNT_ID, REGION
 from local.lambda_runtime import Function
+from local.permissions import Permissions, permissions_of
 
 STACK_NAME = "energy"
 _ARTIFACTS = "local-deployment-artifacts"
@@ -45,10 +46,20 @@ class Deployment:
     verbs: dict[str, str]
     outputs: dict[str, str]
     skipped: dict[str, str]
+    permissions: Permissions
 
 
-def deploy(template: Path, source_template: Path, parameters: dict[str, str], client: Client, bare: bool) -> Deployment:
-    """Creates the stack that the template describes."""
+def deploy(  # noqa: PLR0913
+    template: Path,
+    source_template: Path,
+    parameters: dict[str, str],
+    client: Client,
+    role_files: Path,
+    *,
+    bare: bool,
+    under_roles: bool,
+) -> Deployment:
+    """Creates the stack that the template describes. `under_roles`: its functions may do what their roles allow."""
     sam = yaml_parse(template.read_text())
     code = _code_folders(sam, template.parent)
     _store_artifacts(sam, client)
@@ -68,13 +79,15 @@ def deploy(template: Path, source_template: Path, parameters: dict[str, str], cl
     stack = next(iter(cloudformation_backends[ACCOUNT_ID][REGION].stacks.values()))
     _configure_buckets(stack_template, stack.resource_map, client)
     skipped = _create_unknown(unknown, stack.resource_map, client)
+    permissions = permissions_of(stack.resource_map, stack_template, role_files)
     return Deployment(
         bucket=_lake_bucket(stack_template, stack.resource_map),
         state_machine_arn=_only(stack_template, "AWS::StepFunctions::StateMachine", stack.resource_map).arn,
-        functions=_functions(stack_template, stack.resource_map, code, bare),
+        functions=_functions(stack_template, stack.resource_map, code, bare, permissions if under_roles else None),
         verbs=_verbs(source_template),
         outputs=_outputs(client),
         skipped=skipped,
+        permissions=permissions,
     )
 
 
@@ -223,7 +236,7 @@ def _configure_buckets(template: dict[str, Any], resources: Any, client: Client)
 
 
 def _create_unknown(unknown: dict[str, dict[str, Any]], resources: Any, client: Client) -> dict[str, str]:
-    """Creates databases, tables, workgroups and saved queries; the type of what was left out, by logical id."""
+    """Creates what moto has all the same; the type of what was left out, by logical id."""
     skipped = {}
     order = list(_NAME_PROPERTIES)
     for logical_id, resource in sorted(
@@ -247,6 +260,8 @@ def _create_unknown(unknown: dict[str, dict[str, Any]], resources: Any, client: 
                 )
             case "AWS::Athena::NamedQuery":
                 client("athena").create_named_query(**properties)
+            case "AWS::SNS::Subscription":
+                client("sns").subscribe(**{name: properties[name] for name in ("TopicArn", "Protocol", "Endpoint")})
             case other:
                 skipped[logical_id] = other
     return skipped
@@ -282,13 +297,15 @@ def _only(template: dict[str, Any], kind: str, resources: Any) -> Any:
     return resources[found[0]]
 
 
-def _functions(template: dict[str, Any], resources: Any, code: dict[str, Path], bare: bool) -> dict[str, Function]:
+def _functions(
+    template: dict[str, Any], resources: Any, code: dict[str, Path], bare: bool, permissions: Permissions | None
+) -> dict[str, Function]:
     """The functions by name."""
     functions = {}
     for logical_id, resource in template["Resources"].items():
-        if resource["Type"] != "AWS::Lambda::Function" or logical_id not in resources:
+        made = resources.get(logical_id) if resource["Type"] == "AWS::Lambda::Function" else None
+        if made is None:  # its condition does not hold
             continue
-        made = resources[logical_id]
         layers = [_layer_folder(template, layer, code) for layer in resource["Properties"].get("Layers", [])]
         functions[made.function_name] = Function(
             logical_id=logical_id,
@@ -299,6 +316,7 @@ def _functions(template: dict[str, Any], resources: Any, code: dict[str, Path], 
             environment={name: str(value) for name, value in made.environment_vars.items()},
             folders=(code[logical_id], *layers),
             bare=bare,
+            role_file=permissions.file_of(made.role) if permissions is not None else None,
         )
     return functions
 

@@ -25,6 +25,8 @@ from local.guard import Guard
 INIT_SECONDS = 180
 # Of one function at a time, as with reserved concurrency: fifty Prophets at once do not fit into a laptop's memory.
 CONCURRENCY = 4
+# What runs the runtime client where a role's policies apply.
+_UNDER_ROLE = Path(__file__).resolve().parent / "iam" / "process.py"
 # What a python3.13 function finds beside its own package: boto3 with what it needs, and the runtime client.
 _RUNTIME_MODULES = (
     "awslambdaric",
@@ -43,7 +45,10 @@ _RUNTIME_MODULES = (
 
 @dataclass(frozen=True)
 class Function:
-    """A deployed function. `folders` are its own and its layers', in the order of its import path."""
+    """A deployed function. `folders` are its own and its layers', in the order of its import path.
+
+    `role_file` holds the role that its calls are judged by; without one it may do all.
+    """
 
     logical_id: str
     name: str
@@ -53,6 +58,7 @@ class Function:
     environment: dict[str, str]
     folders: tuple[Path, ...]
     bare: bool
+    role_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -287,11 +293,14 @@ class Sandbox:
 
     def _start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
         isolation = ["-S", "-s"] if self._function.bare else []
+        role_file = self._function.role_file
+        runtime = ["-m", "awslambdaric"] if role_file is None else [str(_UNDER_ROLE)]
+        role = {} if role_file is None else {"FUNCTION_ROLE": str(role_file)}
         with self._log_file.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *isolation, "-m", "awslambdaric", self._function.handler],
+                [sys.executable, *isolation, *runtime, self._function.handler],
                 cwd=self._function.folders[0],
-                env={**environment, "AWS_LAMBDA_RUNTIME_API": self._server.address},
+                env={**environment, **role, "AWS_LAMBDA_RUNTIME_API": self._server.address},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

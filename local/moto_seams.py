@@ -50,9 +50,13 @@ from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommu
 
 Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
+Judging = Callable[[str, str, dict[str, Any]], None]
+"""(ARN of a role, call, its parameters): raises a ClientError where the role may not make the call."""
 Started = Callable[[str, str | None, str], None]
 """(key, version id, execution arn), called for every execution that an S3 event started."""
 
+# Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
+ASYNCHRONOUS_ATTEMPTS = 3
 _s3_lock = threading.RLock()
 _sequencers = itertools.count()
 _REASONS = {
@@ -79,12 +83,13 @@ def s3_stands_still() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def applied(
+def applied(  # noqa: PLR0913, PLR0917
     endpoint_url: str,
     invoke: Invoker,
     started: Started,
     before_call: Callable[..., Any] | None,
     sleep: Callable[[float], None],
+    judge: Judging | None = None,
 ) -> Iterator[None]:
     """All seams, for as long as the block lasts."""
     with contextlib.ExitStack() as seams:
@@ -94,10 +99,10 @@ def applied(
             strings_are_quoted(),
             definitions_are_read_as_json(),
             failed_expressions_have_their_name(),
-            service_calls_come_back_here(endpoint_url, before_call),
+            service_calls_come_back_here(endpoint_url, before_call, judge),
             s3_writes_are_atomic(),
             s3_events_look_like_aws(),
-            rules_reach_their_targets(started),
+            rules_reach_their_targets(started, invoke, judge),
             executions_tell_their_end(),
             functions_run_without_docker(invoke),
             names_are_stable(),
@@ -208,15 +213,18 @@ def failed_expressions_have_their_name() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def service_calls_come_back_here(endpoint_url: str, before_call: Callable[..., Any] | None) -> Iterator[None]:
+def service_calls_come_back_here(
+    endpoint_url: str, before_call: Callable[..., Any] | None, judge: Judging | None = None
+) -> Iterator[None]:
     """moto makes a new boto3 client for every Task, at a fixed port, from the default session; two branches of a
-    Parallel state that do so at once disturb each other. Here: one client for each service, made under a lock.
+    Parallel state that do so at once disturb each other. Here: one client for each service, made under a lock. `judge`
+    is asked whether the state machine's role allows the call; moto asks nobody.
     """
     lock = threading.Lock()
     session = boto3.Session(aws_access_key_id="states", aws_secret_access_key="states", region_name="us-east-1")
 
     @functools.cache
-    def client(service: str, region: str) -> Any:
+    def client(service: str, region: str, role_arn: str | None) -> Any:
         made = session.client(  # type: ignore[call-overload]
             service,
             region_name=region,
@@ -232,11 +240,17 @@ def service_calls_come_back_here(endpoint_url: str, before_call: Callable[..., A
         )
         if before_call is not None:
             made.meta.events.register("before-call", before_call)
+        if judge is not None and role_arn is not None:
+
+            def ask(params: dict[str, Any], model: Any, **_: Any) -> None:
+                judge(role_arn, f"{model.service_model.service_name}.{model.name}", params)
+
+            made.meta.events.register("provide-client-params", ask)
         return made
 
-    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         with lock:
-            return client(service, region)
+            return client(service, region, getattr(state_credentials, "role_arn", None))
 
     with _replaced_everywhere("boto_client_for", client_for):
         yield
@@ -340,9 +354,10 @@ def sequencer_of(key: Any) -> str:
 
 
 @contextlib.contextmanager
-def rules_reach_their_targets(started: Started) -> Iterator[None]:
-    """moto's rules know no state machine and no topic as a target, and no dead-letter queue. AWS names such executions
-    after the event. A rule with a schedule waits for no event, and no time passes here.
+def rules_reach_their_targets(started: Started, invoke: Invoker, judge: Judging | None = None) -> Iterator[None]:
+    """moto's rules know no state machine, no topic and no function as a target, and no dead-letter queue. AWS names
+    such executions after the event, and calls a function three times at most. A rule with a schedule waits for no
+    event, and no time passes here.
     """
     rule_class = moto.events.models.Rule
     original = rule_class.send_to_targets
@@ -353,6 +368,8 @@ def rules_reach_their_targets(started: Started) -> Iterator[None]:
         machines = [target for target in self.targets if ":stateMachine:" in target["Arn"]]
         if machines and self.event_pattern.matches_event(original_event):
             for target in machines:
+                if judge is not None:
+                    judge(target["RoleArn"], "stepfunctions.StartExecution", {"stateMachineArn": target["Arn"]})
                 arn = _start(self, target, original_event)
                 described = original_event.get("detail", {}).get("object", {})
                 started(described.get("key", ""), described.get("version-id"), arn)
@@ -363,9 +380,15 @@ def rules_reach_their_targets(started: Started) -> Iterator[None]:
                     _notify(self, target, original_event)
                 except Exception:  # noqa: BLE001 - whatever it is: EventBridge gives up on this target alone
                     _set_aside(self, target, original_event)
-        if len(machines) + len(topics) < len(self.targets):
+        functions = [target for target in self.targets if target["Arn"].split(":")[2] == "lambda"]
+        if functions and self.event_pattern.matches_event(original_event):
+            for target in functions:
+                if not _called(target["Arn"], original_event, invoke):
+                    _set_aside(self, target, original_event)
+        known = machines + topics + functions
+        if len(known) < len(self.targets):
             others = copy.copy(self)
-            others.targets = [target for target in self.targets if target not in machines + topics]
+            others.targets = [target for target in self.targets if target not in known]
             original(others, {**original_event, "time": time.time()}, transform_input)
 
     with mock.patch.object(rule_class, "send_to_targets", send):
@@ -381,6 +404,11 @@ def _start(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> str:
         target["Arn"], name=f"{event['id']}_{uuid.uuid4()}"[:80], execution_input=json.dumps(state_input)
     )
     return str(execution.exec_arn)
+
+
+def _called(function_arn: str, event: dict[str, Any], invoke: Invoker) -> bool:
+    """Whether a function took an event, at the latest when asked for the third time."""
+    return any(not invoke(function_arn.split(":")[6], event)[1] for _ in range(ASYNCHRONOUS_ATTEMPTS))
 
 
 def _notify(rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:

@@ -4,11 +4,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import drafting
 from energy.contracts import AggregateInput
-from energy.observability import logger, metrics
+from energy.observability import metrics, observed
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics
+@observed
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Returns where the publication's tables, draft manifest and summary lie."""
     request = AggregateInput.model_validate(event)

@@ -6,11 +6,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import garbage
 from energy.garbage import CollectGarbageInput
-from energy.observability import logger, metrics
+from energy.observability import logger, metrics, observed
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics
+@observed
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Returns which prefixes were removed, and how much lay below them."""
     request = CollectGarbageInput.model_validate(event)

@@ -4,11 +4,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import anomalies
 from energy.contracts import DetectInput
-from energy.observability import logger, metrics
+from energy.observability import metrics, observed
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics
+@observed
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Returns how many hours are unusual, and where they lie."""
     request = DetectInput.model_validate(event)

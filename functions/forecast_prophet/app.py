@@ -4,11 +4,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import forecast_prophet, forecast_publication
 from energy.contracts import ForecastProphetInput
-from energy.observability import logger, metrics
+from energy.observability import metrics, observed
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics
+@observed
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Forecasts; returns where the forecast is."""
     request = ForecastProphetInput.model_validate(event)

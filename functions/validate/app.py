@@ -4,11 +4,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import ingestion
 from energy.contracts import ValidateInput
-from energy.observability import logger, metrics
+from energy.observability import metrics, observed
 
 
-@logger.inject_lambda_context
-@metrics.log_metrics
+@observed
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Returns how many rows were read, accepted, rejected and counted once, and the months they lie in."""
     request = ValidateInput.model_validate(event)

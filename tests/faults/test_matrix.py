@@ -155,8 +155,11 @@ class Functions:
 def aws():
     functions = Functions()
     with LocalAws(skip_retry_waits=True, warm=False) as aws:
+        really = aws._runtime.invoke
 
         def invoke(function, event):
+            if function.logical_id == "ExplainFailureFunction":
+                return really(function, event)
             # Aggregation is asked for a site that only validation's answer names.
             known = event if "object" in event or "publication" in event else {"publication": event["validated"]}
             return functions.answer(function, known)

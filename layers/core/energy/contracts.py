@@ -218,6 +218,7 @@ class ForecastResult(Contract):
     """A forecast that can be published as it is. `method` names the models; `notes` say what did not go as planned.
 
     `past_key` holds what Prophet forecast from earlier days, for the state that combines it; null from that state.
+    `fell_back`: a model that should have taken part failed.
     """
 
     method: str
@@ -228,6 +229,7 @@ class ForecastResult(Contract):
     summary_key: str
     past_key: str | None = None
     notes: list[str] = []
+    fell_back: bool = False
 
 
 class ForecastStatsforecastInput(Contract):
@@ -244,6 +246,11 @@ class ForecastOutcome(Contract):
     result: ForecastResult | None = None
     notes: list[str] = []
 
+    @property
+    def fell_back(self) -> bool:
+        """Whether there is no forecast, or only one of those that a model's failure left."""
+        return self.result is None or self.result.fell_back or bool(self.notes)
+
 
 class GenerateReportInput(Contract):
     """State "Generate report"."""
@@ -255,7 +262,10 @@ class GenerateReportInput(Contract):
 
 
 class ReportResult(Contract):
-    """Where the report lies, who wrote its text, what it says in a few plain lines, which models were asked for it."""
+    """Where the report lies, who wrote its text, what it says in a few plain lines, which models were asked for it.
+
+    `tokens` and `cost_usd` of those models; null where none was asked, or where it is not known.
+    """
 
     html_key: str
     markdown_key: str
@@ -263,6 +273,13 @@ class ReportResult(Contract):
     provider: str
     message: str = ""
     attempts: list[str] = []
+    tokens: int | None = None
+    cost_usd: float | None = None
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether rules wrote the text though a model was asked for it."""
+        return bool(self.attempts) and self.provider == "rules"
 
 
 class RefreshInput(Contract):

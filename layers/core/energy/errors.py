@@ -115,3 +115,11 @@ class CatalogError(EnergyError):
         shown = "; ".join(failures[:3])
         super().__init__(f"Glue refused {len(failures)} partition(s) of {table}: {shown}")
         self.table = table
+
+
+class SlackRefused(EnergyError):
+    """Slack did not take a message, and would not take it again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Slack did not take a message: {reason}. Is the webhook in the secret still there?")
+        self.reason = reason

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # While a message is at work nobody else sees it; one that stays is seen again after that.
 HIDDEN_SECONDS = 120
 MESSAGES_A_CALL = 10
+# More than lead from the end of an execution back to the state that it ended in.
+LAST_EVENTS = 100
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,13 @@ def status(name: str) -> str | None:
         return None
 
 
+def last_events(arn: str) -> list[dict[str, Any]]:
+    """The last hundred events of an execution's history, newest first."""
+    with transient(f"GetExecutionHistory {arn}"):
+        answer = client().get_execution_history(executionArn=arn, reverseOrder=True, maxResults=LAST_EVENTS)
+    return [dict(event) for event in answer["events"]]
+
+
 def execution_arn(name: str) -> str:
     """The ARN of the pipeline's execution of that name."""
     return f"{_state_machine().replace(':stateMachine:', ':execution:', 1)}:{name}"
@@ -103,14 +112,8 @@ def _received() -> list[Message]:
 
 
 def _state_machine() -> str:
-    return _told(settings().state_machine_arn, "STATE_MACHINE_ARN")
+    return settings().required("state_machine_arn")
 
 
 def _queue() -> str:
-    return _told(settings().undelivered_queue_url, "UNDELIVERED_QUEUE_URL")
-
-
-def _told(value: str | None, variable: str) -> str:
-    if value is None:
-        raise ValueError(f"{variable} is not in the environment of this function")
-    return value
+    return settings().required("undelivered_queue_url")

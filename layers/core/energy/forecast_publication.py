@@ -51,7 +51,9 @@ def publish_median(forecast: SiteForecast, history: History, request: ForecastSt
     """The same for a forecast that had Prophet's at hand, or not: the two differ, so they never share a name."""
     with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request, history), *forecast.notes])
     by = "statsforecast" if request.prophet else "statsforecast-alone"
-    return publish(with_notes, history, request.publication, by)
+    result = publish(with_notes, history, request.publication, by)
+    failed = request.prophet is None and len(history.total) >= forecast_prophet.MIN_DAYS
+    return result.model_copy(update={"fell_back": failed})
 
 
 def forecasts_by_prophet(request: ForecastStatsforecastInput) -> dict[str | None, dict[int, list[float]]]:

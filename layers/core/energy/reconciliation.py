@@ -72,13 +72,15 @@ class Reconciled(BaseModel):
 
     `looked_at` counts the uploads under raw/, `under_way` those that are too young to be missed. `undelivered` is how
     many events waited in the queue; in a dry run about how many. In a dry run `started` is what would be.
-    `need_a_person` counts what no run of this will mend.
+    `need_a_person` counts what no run of this will mend. `newest_upload` is when the newest of the uploads came (UTC),
+    null where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     dry_run: bool
     looked_at: int
+    newest_upload: dt.datetime | None
     under_way: int
     undelivered: int
     missed: int
@@ -107,6 +109,7 @@ class _Round:
     request: ReconcileInput
     now: dt.datetime
     looked_at: int = 0
+    newest_upload: dt.datetime | None = None
     under_way: int = 0
     undelivered: int = 0
     left: int = 0
@@ -143,6 +146,7 @@ def reconcile(request: ReconcileInput, now: dt.datetime) -> Reconciled:
     return Reconciled(
         dry_run=request.dry_run,
         looked_at=done.looked_at,
+        newest_upload=done.newest_upload,
         under_way=done.under_way,
         undelivered=done.undelivered,
         missed=len(done.started) + len(done.started_before) + done.left,
@@ -211,7 +215,9 @@ def _missed(done: _Round) -> Iterator[_Missed]:
         site = lake.site_of_key(found.key)
         if site in unreadable or lake.is_passed_over(found.key):
             continue
-        done.looked_at += not found.is_deletion
+        if not found.is_deletion:
+            done.looked_at += 1
+            done.newest_upload = max(done.newest_upload or found.last_modified, found.last_modified)
         published = _published(manifests.get(site), found.key)
         missed = _if_missed(found, published, done.now, recipes)
         if missed is None and _is_version(found, published):

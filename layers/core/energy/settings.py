@@ -13,9 +13,9 @@ from energy.site_config import known_timezone
 class Settings(BaseModel):
     """What template.yaml tells the functions. Names are the environment variables in lower case.
 
-    Only functions that start executions are told of the state machine and of the queue; only the report's is told who
-    writes its text. `report_providers` are asked in this order, and always the rules last; `report_seconds` is the time
-    for all models together.
+    Only functions that start executions are told of the state machine and of the queue, only those that tell people of
+    the topic and of the secret; only the report's is told who writes its text. `report_providers` are asked in this
+    order, and always the rules last; `report_seconds` is the time for all models together.
     """
 
     lake_bucket: str
@@ -25,6 +25,9 @@ class Settings(BaseModel):
     report_language: LanguageCode = "en"
     state_machine_arn: str | None = None
     undelivered_queue_url: str | None = None
+    stack_name: str = "local"
+    topic_arn: str | None = None
+    slack_webhook_secret_arn: str | None = None
     report_providers: tuple[Literal["bedrock", "openai", "rules"], ...] = ("rules",)
     report_seconds: float = Field(default=90, gt=0, le=240)
     bedrock_model_id: str = "global.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -40,6 +43,13 @@ class Settings(BaseModel):
     @classmethod
     def _or_none(cls, arn: str | None) -> str | None:
         return arn or None
+
+    def required(self, name: str) -> str:
+        """A setting that not every function has; ValueError where this one should have it and has not."""
+        value = getattr(self, name)
+        if value is None:
+            raise ValueError(f"{name.upper()} is not in the environment of this function")
+        return str(value)
 
     @field_validator("site_timezone")
     @classmethod

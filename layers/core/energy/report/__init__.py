@@ -44,6 +44,8 @@ def publish(request: GenerateReportInput, write_text: Narrator | None = None) ->
         provider=narrative.provider,
         message=headlines.plain_message(sheet, narrative),
         attempts=[one.told() for one in narrative.origin.attempts],
+        tokens=narrative.origin.tokens,
+        cost_usd=narrative.origin.cost_usd,
     )
 
 

@@ -1,0 +1,101 @@
+"""Why an execution ended red, in words for a person: what failed, where, why, and how it goes on."""
+
+import contextlib
+import json
+from typing import Any
+
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
+
+# What an execution that goes on needs is garbage after a week (energy.garbage), though AWS would redrive it for two.
+REDRIVE_DAYS = 7
+# States in which the state machine itself ends an execution: a redrive would go on from that end.
+_NOT_REDRIVEN = {
+    "ReportMissing": "Its numbers are published. Once the reason is removed, make the report by",
+    "PublicationConflicted": "The file is read and waits for the next publication of its site. Make one by",
+}
+# SNS takes no more (API reference, "Publish").
+_SUBJECT_LENGTH = 100
+_CAUSE_LENGTH = 2000
+
+
+class EndedExecution(BaseModel):
+    """The event "Step Functions Execution Status Change" of an execution that did not succeed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    region: str
+    arn: str = Field(validation_alias=AliasPath("detail", "executionArn"))
+    name: str = Field(validation_alias=AliasPath("detail", "name"))
+    status: str = Field(validation_alias=AliasPath("detail", "status"))
+    error: str | None = Field(default=None, validation_alias=AliasPath("detail", "error"))
+    cause: str | None = Field(default=None, validation_alias=AliasPath("detail", "cause"))
+    input: str | None = Field(default=None, validation_alias=AliasPath("detail", "input"))
+
+    @property
+    def key(self) -> str | None:
+        """The upload that it was about; None where its input does not say."""
+        try:
+            key = json.loads(self.input or "null")["detail"]["object"]["key"]
+        except (ValueError, TypeError, KeyError):
+            return None
+        return key if isinstance(key, str) else None
+
+
+class Notice(BaseModel):
+    """A message to people. `subject` as SNS wants it: one line of ASCII."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    text: str
+
+
+def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, site: str | None) -> Notice:
+    """What to tell of an execution. `history` has its last events, as Step Functions lists them, in any order."""
+    subject = f"Energy readings: {ended.status} {ended.key or ended.name}"
+    return Notice(
+        subject=subject.encode("ascii", "replace").decode()[:_SUBJECT_LENGTH],
+        text="\n".join(
+            [
+                f"What: {ended.key or 'an execution'} ended {ended.status} (execution {ended.name})",
+                f"Where: {failed_state(history) or 'not in any state'}",
+                f"Why: {why(ended)}",
+                f"What to do: {_advice(ended, stack, site)}",
+                f"Its history: {_console(ended)}",
+            ]
+        ),
+    )
+
+
+def failed_state(history: list[dict[str, Any]]) -> str | None:
+    """The state that an execution ended in: the one that its last event leads back to; None if it leads to none."""
+    events = {event["id"]: event for event in history}
+    event = events[max(events)] if events else None
+    while event is not None and "stateEnteredEventDetails" not in event:
+        event = events.get(event.get("previousEventId"))
+    return event["stateEnteredEventDetails"]["name"] if event else None
+
+
+def why(ended: EndedExecution) -> str:
+    """Error and cause in one line of plain text; a function's error is JSON, of which the message tells."""
+    cause = ended.cause or ""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        cause = str(json.loads(cause)["errorMessage"])
+    found = ": ".join(part for part in (ended.error, cause[:_CAUSE_LENGTH]) if part)
+    return found or {"TIMED_OUT": "it ran for longer than it may", "ABORTED": "somebody stopped it"}.get(
+        ended.status, "Step Functions does not say"
+    )
+
+
+def _advice(ended: EndedExecution, stack: str, site: str | None) -> str:
+    if ended.error in _NOT_REDRIVEN:
+        return f"{_NOT_REDRIVEN[ended.error]}\n  energy reprocess {site or 'SITE'} --stack {stack}"
+    return (
+        f"remove the cause, then within {REDRIVE_DAYS} days\n"
+        f"  energy redrive {ended.name} --stack {stack}\n"
+        f"or aws stepfunctions redrive-execution --execution-arn {ended.arn}"
+    )
+
+
+def _console(ended: EndedExecution) -> str:
+    return f"https://{ended.region}.console.aws.amazon.com/states/home?region={ended.region}#/v2/executions/details/{ended.arn}"
