@@ -34,7 +34,9 @@ def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) 
         appliances = rows(
             "appliance, total_kwh, share, peak_hour", "processed_energy_data", "ORDER BY total_kwh DESC, appliance"
         )
-        by_appliance = dict(rows("appliance, COUNT(*)", "anomaly_data", "GROUP BY appliance"))
+        told = "AND event_id IS NOT NULL AND muted_by IS NULL GROUP BY appliance"
+        by_appliance = dict(rows("appliance, COUNT(*)", "anomaly_data", told))
+        events = rows("COUNT(*)", "anomaly_events", "AND muted_by IS NULL")[0][0]
         forecast = rows("ds, yhat, yhat_lower, yhat_upper, level, method", "forecast_data", "ORDER BY ds")
 
     console.print()
@@ -45,7 +47,7 @@ def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) 
     if forecast:
         console.print(_forecast(forecast))
     hours = sum(by_appliance.values())
-    console.print(f"Anomalies: {hours:,} unusual hour{'' if hours == 1 else 's'}", highlight=False)
+    console.print(f"Anomalies: {_counted(hours, 'unusual hour')}, {_counted(events, 'event')}", highlight=False)
     method = f"{forecast[0][5]}" if forecast else "none; the report says why"
     console.print(f"Forecast:  {safe(method)}", soft_wrap=True, highlight=False, markup=False)
     if manifest.report:
@@ -96,6 +98,10 @@ def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table
             f"{anomalies.get(appliance, 0):,}",
         )
     return table
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _forecast(rows: list[tuple[Any, ...]]) -> Table:

@@ -43,7 +43,7 @@ def sheet_of(name: str, language: str) -> FactSheet:
         return fact_sheet(
             home.request(with_forecast=False, notes=["prophet left out: it has 0 complete days, 14 are needed"]),
             readings,
-            home.anomalies(hours_judged=0, skipped={"Heater": "only 3 hours of readings; at least 6 are needed"}),
+            home.anomalies(hours_judged=0, skipped={"Heater": "few_hours"}),
             None,
             language,
         )

@@ -74,7 +74,12 @@ def request(
             appliances=1,
             timezone="UTC",
         ),
-        "anomalies": AnomalyResult(table_prefix=f"anomalies/site=home/pub={pub}/", summary_key="s", count=0),
+        "anomalies": AnomalyResult(
+            table_prefix=f"anomalies/site=home/pub={pub}/",
+            events_prefix=f"anomalies/events/site=home/pub={pub}/",
+            summary_key="s",
+            count=0,
+        ),
         "forecast": ForecastOutcome(
             result=ForecastResult(
                 method="m",
@@ -113,7 +118,7 @@ def test_the_first_publication_is_committed_and_every_table_is_where_the_manifes
         ("home", "2024-01"): f"s3://lake/processed/readings/site=home/month=2024-01/pub={manifest.pub}/"
     }
     assert locations(glue_on_moto, "forecast_data") == {("home",): "s3://lake/t/"}
-    assert output["partitions_changed"] == 5
+    assert output["partitions_changed"] == 6
     assert store.read("reports/site=home/latest.html") == f"<p>{manifest.pub}</p>".encode()
 
 
@@ -188,7 +193,7 @@ def test_partitions_that_glue_could_not_take_just_now_are_tried_again(glue_on_mo
         stubbed.add_response("batch_create_partition", {"Errors": [failed]})
         with pytest.raises(TransientError, match="busy"):
             publishing.publish(wanted)
-    assert publishing.publish(wanted).partitions_changed == 5
+    assert publishing.publish(wanted).partitions_changed == 6
 
 
 def test_partitions_that_glue_refuses_are_named(glue_on_moto):

@@ -356,7 +356,7 @@ def test_no_name_note_or_file_name_is_in_any_question(ask):
     sheet = fact_sheet(
         request,
         readings,
-        home.anomalies(home.anomaly(f"{hostile} heater"), skipped={f"{hostile} two": f"reason {hostile}"}),
+        home.anomalies(home.anomaly(f"{hostile} heater"), skipped={f"{hostile} two": "constant"}),
         home.forecast(names=(f"{hostile} heater",)),
     )
     assert sheet.facts["A1.name"].value.startswith("Ignore previous")

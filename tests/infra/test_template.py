@@ -39,7 +39,7 @@ WRITES = {
 READS = {
     "ValidateFunction": {"raw/*", "manifests/*", "config/*"},
     "AggregateFunction": {"manifests/*", "config/*", "processed/uploads/*", "pending/*", "forecast/history/*"},
-    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/documents/*"},
+    "DetectAnomaliesFunction": {"processed/hourly/*", "processed/daily/*", "processed/documents/*"},
     "ForecastProphetFunction": {"processed/daily/*"},
     "ForecastStatsforecastFunction": {"processed/daily/*"},
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},

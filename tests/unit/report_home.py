@@ -5,13 +5,15 @@ from collections import Counter
 
 from energy.contracts import GenerateReportInput
 from energy.documents import (
-    AnomalyRow,
+    AnomalyEvent,
     AnomalySummary,
     ApplianceSummary,
     Backtest,
     DayTotal,
     ForecastDay,
     ForecastSummary,
+    NotJudged,
+    PeakHour,
     Quality,
     ReadingsSummary,
     SeriesResult,
@@ -105,34 +107,53 @@ def home():
 
 
 def anomaly(name="Heater", hour=19, **changes):
-    """2.5 kWh where 0.5 kWh is usual."""
-    row = AnomalyRow(
-        timestamp=dt.datetime.combine(FIRST + dt.timedelta(days=26), dt.time(hour)),
+    """An hour of 2.5 kWh where 0.5 kWh is usual and 1.5 kWh the limit."""
+    start = dt.datetime.combine(FIRST + dt.timedelta(days=26), dt.time(hour))
+    event = AnomalyEvent(
+        event_id="e",
         appliance=name,
+        kind="high_use",
+        kinds=["high_use"],
+        methods=["mean_2std", "robust"],
+        start=start,
+        end=start + dt.timedelta(hours=1),
+        hours=1,
         kwh=2.5,
-        threshold=1.5,
-        z_score=4.0,
         expected_kwh=0.5,
         excess_kwh=2.0,
-        method="mean_2std",
-        explanation=f"{name} used 2.50 kWh, 4.0 standard deviations above its mean of 0.50 kWh.",
+        peak=PeakHour(timestamp=start, kwh=2.5, expected_kwh=0.5, limit_kwh=1.5),
+        usual_hours=None,
+        day_kwh_before=None,
+        day_kwh_after=None,
+        severity="high",
+        explanation=f"{name}: 2.5 kWh at {hour}:00; usual for that hour is 0.5, limit 1.5.",
     )
-    return row.model_copy(update=changes)
+    return event.model_copy(update=changes)
 
 
-def anomalies(*rows, hours_judged=2016, skipped=None):
-    """The anomalies' summary with these rows."""
+def anomalies(*events, hours_judged=2016, skipped=None, **changes):
+    """The anomalies' summary with these events."""
     by_appliance: dict[str, int] = {}
-    for row in rows:
-        by_appliance[row.appliance] = by_appliance.get(row.appliance, 0) + 1
-    return AnomalySummary(
-        count=len(rows),
+    for event in events:
+        if event.appliance is None:
+            continue
+        by_appliance[event.appliance] = by_appliance.get(event.appliance, 0) + event.hours
+    hours = sum(event.hours for event in events)
+    told = AnomalySummary(
+        count=hours,
         hours_judged=hours_judged,
+        by_rule={"mean_2std+robust": hours},
+        by_kind=dict(Counter(event.kind for event in events)),
         by_appliance=by_appliance,
-        by_day=dict(Counter(row.timestamp.date().isoformat() for row in rows)),
-        top=list(rows),
-        skipped=skipped or {},
+        by_day=dict(Counter(event.start.date().isoformat() for event in events)),
+        events=len(events),
+        top=list(events),
+        skipped={name: NotJudged(reason=reason) for name, reason in (skipped or {}).items()},
+        limited={},
+        muted=[],
+        unknown_appliances=[],
     )
+    return told.model_copy(update=changes)
 
 
 def forecast(first=FIRST + dt.timedelta(days=28), names=("Heater", "Dishwasher", "Other")):
@@ -236,7 +257,12 @@ def request(*, with_forecast=True, notes=(), warnings=(), key="raw/readings.csv"
                 "appliances": 3,
                 "timezone": "Europe/London",
             },
-            "anomalies": {"table_prefix": "anomalies/", "summary_key": "anomalies.json", "count": 1},
+            "anomalies": {
+                "table_prefix": "anomalies/",
+                "events_prefix": "anomalies/events/",
+                "summary_key": "anomalies.json",
+                "count": 1,
+            },
             "forecast": {"result": result if with_forecast else None, "notes": list(notes)},
         }
     )

@@ -1,6 +1,5 @@
-"""mean + 2 standard deviations over the hours of an appliance."""
+"""Unusual hours by both rules, and the events and the summary that they make."""
 
-import datetime as dt
 import math
 import random
 import statistics
@@ -8,96 +7,192 @@ import statistics
 import polars as pl
 import pytest
 
-from energy import anomalies, parquet
-from energy.schema import ANOMALIES
-
-START = dt.datetime(2024, 3, 1)
-
-
-def hours(**kwh_by_appliance):
-    """An hourly table: consecutive hours for each appliance."""
-    rows = [
-        (START + dt.timedelta(hours=n), START + dt.timedelta(hours=n), appliance, float(kwh), 1)
-        for appliance, series in kwh_by_appliance.items()
-        for n, kwh in enumerate(series)
-    ]
-    schema = ["timestamp", "timestamp_utc", "appliance", "kwh", "readings"]
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("timestamp_utc", "appliance")
+from energy import anomalies
+from energy.documents import NotJudged
+from tests.unit.unusual_home import HOUR, START, hours, wavering
+from tests.unit.unusual_home import found as find
 
 
 def detected(table):
-    limits = anomalies.hour_limits(table)
-    found = anomalies.unusual_hours(table, limits)
-    return found, anomalies.summary(found, limits)
+    found = find(table)
+    return found, anomalies.summary(found)
+
+
+def by_mean(found):
+    """The hours that the specification's rule found."""
+    return found.hours.filter(pl.col("method").str.contains("mean_2std", literal=True))
 
 
 def test_a_spike_is_found_with_the_figures_worked_out_by_hand():
     # 9 hours of 1 kWh and one of 11: mean 2, deviations 9 x 1 and 81, variance 90 / 9 = 10, limit 2 + 2 sqrt(10).
     found, summary = detected(hours(oven=[1, 1, 1, 1, 11, 1, 1, 1, 1, 1]))
-    row = found.row(0, named=True)
-    assert found.height == 1
-    assert row["timestamp"] == START + dt.timedelta(hours=4)
+    row = found.hours.row(0, named=True)
+    assert found.hours.height == 1
+    assert row["timestamp"] == START + 4 * HOUR
     assert row["threshold"] == pytest.approx(2 + 2 * math.sqrt(10))
     assert row["z_score"] == pytest.approx(9 / math.sqrt(10))
     assert (row["expected_kwh"], row["excess_kwh"], row["method"]) == (2.0, 9.0, "mean_2std")
-    assert row["explanation"] == "oven used 11.0 kWh in this hour; its mean hour is 2.0 kWh and its limit 8.325 kWh."
+    assert row["limit_kwh"] is None
+    assert row["explanation"] == "oven: 11 kWh at 04:00; its mean hour is 2, limit 8.3."
     assert (summary.count, summary.hours_judged, summary.by_appliance) == (1, 10, {"oven": 1})
+    assert summary.limited == {"oven": NotJudged(reason="short_history", number=1)}
 
 
-def test_every_appliance_has_its_own_limit_as_in_a_plain_loop():
+def test_the_specifications_rule_is_a_plain_loop_over_every_appliance():
     chance = random.Random(3)
     series = {name: [chance.gauss(mean, mean / 5) ** 2 for _ in range(400)] for name, mean in (("a", 1), ("b", 5))}
-    found, summary = detected(hours(**series))
-    expected = set()
+    found, _ = detected(hours(**series))
+    expected = {}
     for name, values in series.items():
-        limit = statistics.fmean(values) + 2 * statistics.stdev(values)
-        expected |= {(name, START + dt.timedelta(hours=n)) for n, value in enumerate(values) if value > limit}
+        mean, deviation = statistics.fmean(values), statistics.stdev(values)
+        for n, value in enumerate(values):
+            if value > mean + 2 * deviation:
+                expected[(name, START + n * HOUR)] = (mean + 2 * deviation, (value - mean) / deviation)
+    rows = {(row["appliance"], row["timestamp"]): row for row in by_mean(found).iter_rows(named=True)}
     assert len(expected) > 10
-    assert set(found.select("appliance", "timestamp").iter_rows()) == expected
-    assert summary.count == len(expected)
-    assert found["timestamp_utc"].is_sorted()
+    assert rows.keys() == expected.keys()
+    for key, (threshold, z_score) in expected.items():
+        assert rows[key]["threshold"] == pytest.approx(threshold)
+        assert rows[key]["z_score"] == pytest.approx(z_score)
+    assert found.hours["timestamp_utc"].is_sorted()
 
 
-def test_hours_below_the_mean_are_never_unusual():
-    assert detected(hours(oven=[10] * 20 + [0]))[0].is_empty()
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_with_fewer_than_six_hours_no_spike_however_large_passes_two_deviations(count):
+    values = [0.0] * (count - 1) + [1e9]
+    assert max(values) <= statistics.fmean(values) + 2 * statistics.stdev(values)
+    six = [0.0] * 5 + [1e9]
+    assert max(six) > statistics.fmean(six) + 2 * statistics.stdev(six)
+    assert detected(hours(oven=six))[0].hours.height == 1
 
 
 @pytest.mark.parametrize(
     ("series", "reason"),
     [
-        ([1, 1, 1, 1, 50], "only 5 hours of readings; at least 6 are needed"),
-        ([1], "only 1 hours of readings; at least 6 are needed"),
-        ([0.5] * 24, "every hour used the same energy"),
-        ([0.0] * 24, "every hour used the same energy"),
-        ([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3], "every hour used the same energy"),
+        ([1, 1, 1, 1, 50], NotJudged(reason="few_hours", number=5)),
+        ([1], NotJudged(reason="few_hours", number=1)),
+        ([0.5] * 24, NotJudged(reason="constant")),
+        ([0.0] * 24, NotJudged(reason="constant")),
+        ([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3], NotJudged(reason="constant")),
     ],
 )
 def test_an_appliance_that_cannot_be_judged_says_why(series, reason):
     found, summary = detected(hours(oven=series))
-    assert found.is_empty()
+    assert found.hours.is_empty()
     assert summary.skipped == {"oven": reason}
     assert summary.hours_judged == 0
-    assert parquet.as_table(found, ANOMALIES).height == 0
+    assert summary.limited == {}
 
 
-def test_a_constant_series_with_one_spike_is_judged():
-    assert detected(hours(oven=[0.5] * 23 + [2.0]))[0].height == 1
+def test_a_night_hour_that_stays_far_below_the_mean_limit_is_found_by_the_hour_of_the_day():
+    series = wavering(14)
+    series[10 * 24 + 3] = 1.4
+    found, summary = detected(hours(heater=series))
+    night = found.hours.filter(pl.col("timestamp") == START + (10 * 24 + 3) * HOUR).row(0, named=True)
+    assert night["kwh"] < night["threshold"]
+    assert (night["method"], night["kind"]) == ("robust", "high_use")
+    assert night["expected_kwh"] == pytest.approx(0.5, rel=0.1)
+    assert 0.5 < night["limit_kwh"] < 1.4
+    assert summary.limited == {}
 
 
-def test_the_report_gets_the_largest_excess_first_and_at_most_fifty():
-    series = [1.0] * 2000 + [20.0 + n / 10 for n in range(60)]
-    found, summary = detected(hours(oven=series))
-    assert found.height == summary.count == 60
-    assert len(summary.top) == 50
-    assert [row.kwh for row in summary.top] == sorted(series, reverse=True)[:50]
+def test_an_ordinary_evening_is_above_the_mean_rules_limit_and_no_event():
+    found, summary = detected(hours(heater=wavering(14, level=0.1)))
+    evening = by_mean(found)
+    assert evening.height > 20
+    assert set(evening["timestamp"].dt.hour()) <= {18, 19, 20}
+    assert evening["event_id"].null_count() == evening.height
+    assert (summary.count, summary.events) == (0, 0)
+    assert summary.by_rule == {"mean_2std": evening.height}
+
+
+def test_an_hour_far_below_the_usual_is_a_drop_with_a_sentence():
+    series = wavering(14)
+    series[10 * 24 + 19] = 0.1
+    found, summary = detected(hours(heater=series))
+    row = found.hours.filter(pl.col("kind") == "drop").row(0, named=True)
+    assert row["timestamp"] == START + (10 * 24 + 19) * HOUR
+    assert row["excess_kwh"] == pytest.approx(0.1 - row["expected_kwh"])
+    assert row["explanation"].startswith("heater: 0.1 kWh at 19:00; usual for that hour is 2, at least ")
+    assert summary.by_kind == {"drop": 1}
+
+
+def test_an_hour_that_was_read_in_part_is_no_drop():
+    series = wavering(14)
+    series[10 * 24 + 19] = 0.1
+    table = hours(heater=series).with_columns(readings=pl.lit(4, dtype=pl.Int64))
+    part = pl.when(pl.col("timestamp") == START + (10 * 24 + 19) * HOUR).then(1).otherwise("readings")
+    assert find(table).events["kind"].to_list() == ["drop"]
+    assert find(table.with_columns(readings=part.cast(pl.Int64))).events.is_empty()
+
+
+def test_neighbouring_hours_are_one_event_with_its_energy_and_others_are_not():
+    series = wavering(14)
+    for hour in (5 * 24 + 2, 5 * 24 + 3, 5 * 24 + 4, 5 * 24 + 6):
+        series[hour] = 2.0
+    found, summary = detected(hours(heater=series))
+    first, second = found.events.iter_rows(named=True)
+    assert (first["start_timestamp"], first["end_timestamp"]) == (START + 122 * HOUR, START + 125 * HOUR)
+    assert (first["hours"], second["hours"]) == (3, 1)
+    assert first["kwh"] == pytest.approx(6.0)
+    assert first["excess_kwh"] == pytest.approx(first["kwh"] - first["expected_kwh"])
+    assert first["explanation"].startswith("heater: 6 kWh from 02:00 to 05:00 on 2024-03-06; usual for these hours is ")
+    assert second["explanation"].startswith("heater: 2 kWh at 06:00 on 2024-03-06; usual for that hour is 0.")
+    assert (summary.count, summary.events, summary.by_day) == (4, 2, {"2024-03-06": 4})
+    ids = found.hours.filter(pl.col("timestamp").is_between(START + 122 * HOUR, START + 124 * HOUR))["event_id"]
+    assert ids.to_list() == [first["event_id"]] * 3
+
+
+def test_the_report_gets_the_ten_most_severe_first():
+    series = wavering(60)
+    for day in range(20):
+        series[day * 48 + day] = 4.0 + day / 10
+    found, summary = detected(hours(heater=series))
+    assert summary.events == found.events.height >= 20
+    assert len(summary.top) == 10
+    severities = [("high", "medium", "low").index(event.severity) for event in summary.top]
+    assert severities == sorted(severities)
 
 
 def test_a_week_later_the_same_hours_are_unusual_a_week_later():
-    table = hours(oven=[1, 2, 1, 2, 1, 2, 30, 1, 2, 1, 2])
+    series = wavering(21)
+    series[100], series[210], series[300] = 3.0, 0.0, 4.0
+    table = hours(heater=series)
     week = pl.duration(weeks=1)
-    later = table.with_columns(pl.col("timestamp") + week, pl.col("timestamp_utc") + week)
-    shifted = detected(table)[0].with_columns(pl.col("timestamp") + week, pl.col("timestamp_utc") + week)
-    assert detected(later)[0].equals(shifted)
+    later = find(table.with_columns(pl.col("timestamp", "timestamp_utc") + week))
+    told = ["event_id", "explanation"]
+    shifted = find(table).hours.with_columns(pl.col("timestamp", "timestamp_utc") + week)
+    assert shifted.height > 2
+    assert later.hours.drop(told).equals(shifted.drop(told))
+
+
+def test_four_times_the_energy_has_four_times_the_limits_and_the_same_hours():
+    series = wavering(21)
+    series[100], series[210], series[300] = 3.0, 0.0, 4.0
+    table = hours(heater=series)
+    small, large = find(table).hours, find(table.with_columns(pl.col("kwh") * 4)).hours
+    energies = ["kwh", "threshold", "expected_kwh", "limit_kwh", "excess_kwh"]
+    assert large["timestamp"].to_list() == small["timestamp"].to_list()
+    # Four is a power of two: not a digit changes.
+    assert large.select(energies).equals(small.select(pl.col(energies) * 4))
+    assert large.select("z_score", "method", "severity").equals(small.select("z_score", "method", "severity"))
+
+
+def test_the_order_of_rows_does_not_matter():
+    table = hours(heater=wavering(21), oven=wavering(21, seed=2, level=0.0))
+    one, other = find(table), find(table.sample(fraction=1.0, shuffle=True, seed=5))
+    assert other.hours.equals(one.hours)
+    assert other.events.equals(one.events)
+
+
+def test_no_value_of_a_row_is_nan():
+    series = wavering(21)
+    series[100], series[210] = 3.0, 0.0
+    found, _ = detected(hours(heater=series, oven=[0.0] * 500 + [1.0] * 4, lamp=[0.0] * 504))
+    for frame in (found.hours, found.events):
+        assert frame.height > 0
+        floats = frame.select(pl.selectors.float())
+        assert floats.fill_null(0.0).select(pl.all().is_finite().all()).row(0) == (True,) * floats.width
 
 
 def test_a_meter_read_less_than_hourly_is_not_judged_by_the_hour():
@@ -105,8 +200,8 @@ def test_a_meter_read_less_than_hourly_is_not_judged_by_the_hour():
         (START + (pl.col(name) - START) * 24).alias(name) for name in ("timestamp", "timestamp_utc")
     )
     found, summary = detected(pl.concat([far, hours(oven=[1, 1, 1, 1, 11, 1, 1, 1, 1, 1])]))
-    assert found["appliance"].to_list() == ["oven"]
-    assert summary.skipped == {"meter": "read once in 24 hours; unusual hours need hourly readings or finer"}
+    assert found.hours["appliance"].to_list() == ["oven"]
+    assert summary.skipped == {"meter": NotJudged(reason="coarse", number=24)}
     assert summary.hours_judged == 10
 
 
@@ -115,4 +210,4 @@ def test_hours_far_apart_are_judged_where_each_was_read_often():
         *((START + (pl.col(name) - START) * 24).alias(name) for name in ("timestamp", "timestamp_utc")),
         readings=pl.lit(60, dtype=pl.Int64),
     )
-    assert detected(far)[0]["kwh"].to_list() == [50.0]
+    assert detected(far)[0].hours["kwh"].to_list() == [50.0]

@@ -50,7 +50,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, field in model.model_fields.items():
         section = None if name in {"contracts", "plans"} else site_config.section_of(field.annotation)
-        found += keys(section, f"{prefix}{name}.") if section else [f"{prefix}{name}"]
+        key = f"{prefix}{field.alias or name}"
+        found += keys(section, f"{key}.") if section else [key]
     return found
 
 
@@ -76,6 +77,7 @@ BESIDE: dict[str, dict[str, object]] = {
     "tariff.tiers": {"price": 1, "up_to_kwh_per_day": 5},
     "tariff.demand": {"price_per_kw": 1},
     "tariff.export": {"appliances": "Roof", "price": 1},
+    "anomalies.normal": {"from": "2024-12-20", "until": "2024-12-27"},
 }
 
 
@@ -86,11 +88,13 @@ def configuration(key: str, value: object) -> dict[str, object]:
         beside = BESIDE.get(".".join(sections[:depth]), {})
         section = {key: one for key, one in beside.items() if not name.startswith("up_to_") or key == "price"}
         section |= {name: value}
+        section = {name: value} if name == "at" else section
         if sections[:depth] == ["tariff"]:
             section |= {"currency": "EUR"} | ({} if name in {"price", "bands", "prices", "tiers"} else {"price": 1})
         listed = sections[depth - 1] in {"bands", "tiers"}
+        value = [section] if sections[depth - 1] in {"mute", "normal"} else section
         rest = {"name": "else"} if sections[depth - 1] == "bands" else {}
-        value = [section, {"price": 2} | rest] if listed else section
+        value = [section, {"price": 2} | rest] if listed else value
         name = sections[depth - 1]
     return {name: value}
 

@@ -110,8 +110,8 @@ readings = pl.DataFrame(rows, schema_overrides={"timestamp": pl.Datetime("us"), 
 readings = readings.filter(pl.Series([chance.random() < 0.9 for _ in range(120_000)]))
 tables = history(readings, "UTC")
 told = quality.quality_table(tables.parts, tables, [], {}, "UTC")
-limits = anomalies.hour_limits(tables.hourly)
-frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, told, limits]
+found = anomalies.find(tables.hourly, tables.daily, "UTC")
+frames = [tables.appliances, tables.hourly, tables.profile, tables.daily, told, found.hours, found.events, found.limits]
 written = b"".join(parquet.to_bytes(frame) for frame in frames)
 document = summary.readings_summary(tables, told, "home", "UTC", 1).model_dump_json()
 print(hashlib.sha256(written + document.encode()).hexdigest())

@@ -24,7 +24,7 @@ def test_site_and_appliances():
     sheet = sheet_of(home.home(), home.anomalies(home.anomaly()))
     assert texts(sheet, "site.total_kwh", "site.days", "site.peak_hour") == ["320.0 kWh", "28", "19:00\u201320:00"]
     assert texts(sheet, "A1.name", "A1.kwh", "A1.share", "A1.kind") == ["Heater", "200.0 kWh", "62.5%", "heater"]
-    assert texts(sheet, "A1.anomalies", "A2.anomalies", "AN1.z") == ["1", "0", "4.0"]
+    assert texts(sheet, "A1.anomalies", "A2.anomalies", "AN1.kwh") == ["1", "0", "2.5 kWh"]
 
 
 def test_weekends_against_workdays_and_this_week_against_the_last():
@@ -181,13 +181,6 @@ def test_every_unusual_hour_counts_on_its_day_not_only_the_largest():
     found = home.anomalies(home.anomaly()).model_copy(update={"by_day": {"2026-03-02": 60, "2026-03-28": 1}})
     rows = {row[0]: row[4] for row in sheet_of(home.home(), found).tables["days"].rows}
     assert [rows["2026-03-02"], rows["2026-03-03"], rows["2026-03-28"]] == [60, 0, 1]
-
-
-def test_deviations_are_those_of_the_rows():
-    # A limit of 1.5 kWh over a mean of 0.5 kWh, where 2 kWh above are 4 deviations: 0.5 kWh each, the limit 2 of them.
-    assert texts(sheet_of(home.home(), home.anomalies(home.anomaly())), "AN.deviations") == ["2"]
-    assert texts(sheet_of(home.home(), home.anomalies(home.anomaly(threshold=1.75))), "AN.deviations") == ["2.5"]
-    assert sheet_of(home.home()).facts["AN.deviations"].value is None
 
 
 @pytest.mark.parametrize(("std_kwh", "off"), [(0.5, "yes"), (0.3, "no"), (None, "no")])

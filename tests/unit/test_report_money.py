@@ -330,3 +330,13 @@ def test_every_sentence_stands_on_facts_and_every_form_has_its_figures(found, co
         shown = sheet.text(fact)
         assert shown in page.replace("&amp;", "&").replace("&#39;", "'"), fact
         assert shown in document.json_document(sheet, narrative).decode(), fact
+
+
+def test_events_that_used_no_more_than_usual_have_no_cost():
+    drop = home.anomaly(kind="drop", kinds=["drop"], kwh=0.1, excess_kwh=-0.4)
+    outage = home.anomaly(kind="outage", kinds=["outage"], appliance=None, kwh=0.0, excess_kwh=-0.5)
+    told = Money(by_time(), ConfigSnapshot(config=site_config.parse(NIGHT)))
+    found = home.anomalies(home.anomaly(), drop, outage)
+    sheet = fact_sheet(home.request(with_forecast=False), home.home(), found, None, "en", told)
+    assert [sheet.facts[f"AN{number}.cost"].value for number in (2, 3)] == [None, None]
+    assert len(sheet.tables["unusual_costs"].rows) == 1

@@ -219,7 +219,7 @@ def test_hostile_names_add_no_element_and_no_attribute():
         rows = [home.anomaly(name, hour) for hour, name in enumerate(names)]
         return report_of(
             home.readings(appliances, [10.0] * 28),
-            home.anomalies(*rows, skipped={names[0]: names[1]}),
+            home.anomalies(*rows, skipped={names[0]: "constant"}),
             home.forecast(names=names),
             warnings=names,
             notes=names,
@@ -296,8 +296,8 @@ def test_only_plain_web_addresses_become_links(url):
         ),
         (
             home.readings([home.appliance("Heater", 280.0, 1.0, interval_minutes=1440.0)], [10.0] * 28),
-            home.anomalies(hours_judged=0, skipped={"Heater": "its readings are not hourly"}),
-            "its readings are not hourly",
+            home.anomalies(hours_judged=0, skipped={"Heater": "coarse"}),
+            "it is read less often than hourly",
             "chart-week",
         ),
         (home.home(), home.anomalies(), "None of the 2,016 appliance hours judged stood out", "AN1"),

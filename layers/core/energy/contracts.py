@@ -201,9 +201,10 @@ class DetectInput(Contract):
 
 
 class AnomalyResult(Contract):
-    """`summary_key` holds the anomalies that a report shows, as JSON."""
+    """`summary_key` holds the anomalies that a report shows, as JSON; `count` is the number of unusual hours."""
 
     table_prefix: str
+    events_prefix: str
     summary_key: str
     count: int
 

@@ -6,6 +6,7 @@ shares and coverages 0 to 1, timestamps local wall-clock time unless their name 
 
 import datetime as dt
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -131,31 +132,92 @@ class ReadingsSummary(Document):
     quality: Quality
 
 
-class AnomalyRow(Document):
-    """One unusual hour, as in anomaly_data."""
+AnomalyKind = Literal["high_use", "drop", "long_run", "stopped", "flatline", "stuck_meter", "outage", "rising_use"]
+Severity = Literal["low", "medium", "high"]
+
+
+class PeakHour(Document):
+    """The hour of an event furthest from the usual. `limit_kwh` is null where its kind has none."""
 
     timestamp: dt.datetime
-    appliance: str
     kwh: float
-    threshold: float
-    z_score: float
+    expected_kwh: float
+    limit_kwh: float | None
+
+
+class AnomalyEvent(Document):
+    """One event, as in anomaly_events; `appliance` is null where it is about all together.
+
+    `end` is when its last hour ends. `peak` is null for a slow fault, which has the energy of a day at its start and at
+    its end instead. `usual_hours` is what a run usually takes, where it is about one that is too long.
+    """
+
+    event_id: str
+    appliance: str | None
+    kind: AnomalyKind
+    kinds: list[AnomalyKind]
+    methods: list[str]
+    start: dt.datetime
+    end: dt.datetime
+    hours: int
+    kwh: float
     expected_kwh: float
     excess_kwh: float
-    method: str
+    peak: PeakHour | None
+    usual_hours: float | None
+    day_kwh_before: float | None
+    day_kwh_after: float | None
+    severity: Severity
     explanation: str
 
 
+class NotJudged(Document):
+    """Why an appliance was not judged by some rule. `number` is the number of hours or days that the reason is about.
+
+    `few_hours`: it has so many hours of readings, fewer than a mean and two standard deviations take.
+    `short_history`: it has so many readings for its rarest hour of the day; the hour of the day is left out of account.
+    `few_runs`: it is mostly off, and used something in so many hours. `coarse`: it is read once in so many hours.
+    `constant`: every hour used the same.
+    """
+
+    reason: Literal["few_hours", "short_history", "few_runs", "coarse", "constant"]
+    number: int | None = None
+
+
+class Muted(Document):
+    """A line of the site's configuration, and what it took out of counts and report."""
+
+    line: str
+    hours: int
+    events: int
+
+
 class AnomalySummary(Document):
-    """Written by "Detect anomalies". `top` has the largest excess first, at most 50; `by_day` counts all of them
-    by ISO date; `skipped` says why an appliance could not be judged, by appliance.
+    """Written by "Detect anomalies". What a line of the configuration mutes is in `muted` and nowhere else.
+
+    `count` is the number of hours that are part of an event of their appliance's own hours (high_use, drop); each
+    appliance's are in `by_appliance`, each day's (ISO date) in `by_day`. `by_rule` counts the hours by what found
+    them: mean_2std, robust, mean_2std+robust; those that mean_2std alone found are in `count` only where an appliance's
+    history is too short for the robust rule. `by_kind` counts events. `top` are those that matter most, at most ten:
+    the most severe first; of equals those that ended in the last 31 days read, then those with more energy away from
+    the usual.
+
+    `skipped` are appliances that could not be judged by the hour at all, `limited` those that mean_2std alone judged.
+    `unknown_appliances` are named in the configuration and nowhere in the readings.
     """
 
     count: int
     hours_judged: int
+    by_rule: dict[str, int]
+    by_kind: dict[AnomalyKind, int]
     by_appliance: dict[str, int]
     by_day: dict[str, int]
-    top: list[AnomalyRow]
-    skipped: dict[str, str]
+    events: int
+    top: list[AnomalyEvent]
+    skipped: dict[str, NotJudged]
+    limited: dict[str, NotJudged]
+    muted: list[Muted]
+    unknown_appliances: list[str]
 
 
 class PastForecast(Document):

@@ -4,7 +4,14 @@ from energy import catalog, lake, store
 from energy.contracts import RefreshInput, RefreshOutput, ValidateOutput
 from energy.errors import ManifestConflict, ObjectMissing, TransientError
 from energy.manifest import Manifest, Partition, ReportLocation
-from energy.schema import ANOMALIES, APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY
+from energy.schema import (
+    ANOMALIES,
+    ANOMALY_EVENTS,
+    APPLIANCE_FORECAST,
+    FORECAST,
+    FORECAST_BACKTEST,
+    FORECAST_HISTORY,
+)
 from energy.settings import settings
 
 # The manifest may be replaced while the catalog follows it; then the catalog follows again. More rounds than this
@@ -34,7 +41,9 @@ def publish(request: RefreshInput) -> RefreshOutput:
 def completed(request: RefreshInput) -> Manifest:
     """The draft that aggregation wrote, with what was analysed and reported since."""
     draft = Manifest.model_validate_json(store.read(request.publication.draft_key))
-    prefixes = {ANOMALIES.name: request.anomalies.table_prefix} if request.anomalies else {}
+    prefixes: dict[str, str] = {}
+    if anomalies := request.anomalies:
+        prefixes |= {ANOMALIES.name: anomalies.table_prefix, ANOMALY_EVENTS.name: anomalies.events_prefix}
     if forecast := request.forecast.result:
         prefixes |= {
             FORECAST.name: forecast.total_prefix,

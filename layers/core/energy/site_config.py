@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from energy.anomaly_config import AnomalyConfig
 from energy.appliance_kinds import ApplianceKind
 from energy.carbon import Carbon
 from energy.config_section import Section, TableFile, Text
@@ -108,6 +109,7 @@ class SiteConfig(Section):
     language: LanguageCode | None = None
     readings: ReadingsConfig = ReadingsConfig()
     limits: Limits = Limits()
+    anomalies: AnomalyConfig = AnomalyConfig()
     tariff: Plan | None = None
     plans: Annotated[dict[Text, Plan], Field(max_length=MAX_PLANS)] = Field(default_factory=dict)
     co2: Carbon | None = None
@@ -301,7 +303,7 @@ def _known_keys(path: list[str]) -> list[str]:
     for part in path:
         field = section.model_fields.get(part)
         section = (section_of(field.annotation) if field else None) or section
-    return list(section.model_fields)
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:

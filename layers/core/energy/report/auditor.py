@@ -70,21 +70,12 @@ def _unusual(sheet: FactSheet, ref: str) -> str:
         return sheet.say("Unusual hours: not judged, {{A.skipped}}.", A=ref)
     if not sheet.number(f"{ref}.anomalies"):
         return sheet.say("Unusual hours: none.")
-    ordinary = sheet.facts[f"{ref}.mostly_off"].value == "yes"
-    if not sheet.known("AN.deviations"):
-        return (
-            sheet.say("Unusual hours: {{A.anomalies}}; it is mostly off, so ordinary runs count too.", A=ref)
-            if ordinary
-            else sheet.say("Unusual hours: {{A.anomalies}}; see whether it ran as intended.", A=ref)
-        )
-    if ordinary:
+    if sheet.known(f"{ref}.limited"):
         return sheet.say(
-            "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; it is"
-            " mostly off, so ordinary runs count too.",
+            "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; see"
+            " whether it ran as intended.",
             A=ref,
         )
     return sheet.say(
-        "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; see"
-        " whether it ran as intended.",
-        A=ref,
+        "Unusual hours: {{A.anomalies}}, far from what is usual for it then; see whether it ran as intended.", A=ref
     )

@@ -3,6 +3,7 @@
 Sentences are English messages that the sheet says in its language; language.py tells how to write one.
 """
 
+from energy.report import anomaly_facts
 from energy.report.advice import BEHAVIOUR, MAX_ACTIONS
 from energy.report.facts import FactSheet, Recommendation
 from energy.report.language import message
@@ -209,27 +210,8 @@ def peak(sheet: FactSheet) -> list[str]:
 
 
 def unusual(sheet: FactSheet) -> list[str]:
-    """How many hours were unusual, and the largest."""
-    if not sheet.number("AN.hours_judged"):
-        return [sheet.say("No hour could be judged, so nothing can be said about unusual hours.")]
-    if not sheet.number("site.anomalies"):
-        return [sheet.say("None of the {{AN.hours_judged}} appliance hours judged stood out.")]
-    said = [sheet.say("Unusual hours: {{site.anomalies}} of {{AN.hours_judged}} appliance hours judged, {{AN.share}}.")]
-    if sheet.known("AN.deviations"):
-        said.append(
-            sheet.say(
-                "Each is more than {{AN.deviations}} standard deviations above the mean hour of its appliance. Where an"
-                " appliance is mostly off, that mean is low and ordinary runs count too."
-            )
-        )
-    if sheet.known("AN1.excess_kwh"):
-        said.append(
-            sheet.say(
-                "The largest: {{AN1.name}} on {{AN1.timestamp}} with {{AN1.kwh}}, {{AN1.excess_kwh}} above its mean"
-                " hour."
-            )
-        )
-    return said
+    """How many hours were unusual, and the events that matter most."""
+    return anomaly_facts.sentences(sheet)
 
 
 def forecast(sheet: FactSheet) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from energy.appliance_kinds import DEFERRABLE
 from energy.carbon import Carbon
 from energy.documents import (
-    AnomalyRow,
+    AnomalyEvent,
     AnomalySummary,
     ApplianceCost,
     CostsSummary,
@@ -18,9 +18,10 @@ from energy.documents import (
     ReadingsSummary,
 )
 from energy.recipes import ConfigSnapshot
+from energy.report.anomaly_facts import EVENTS_SHOWN
 from energy.report.appliances import display_name
 from energy.report.facts import Appliance, Collector
-from energy.report.tables import NO, UNUSUAL_SHOWN, YES
+from energy.report.tables import NO, YES
 from energy.tariffs.periods import price_at, priced_periods
 from energy.tariffs.plans import Plan
 
@@ -189,11 +190,15 @@ class Prices:
         return sum(price * kwh for price, kwh in zip(known, used, strict=True)) / sum(used)
 
 
+# Kinds of events in which more was used than usual.
+_COSTLY = {"high_use", "long_run", "rising_use"}
+
+
 @dataclass(frozen=True)
 class Estimates:
     """What hours and days cost by the tariff, in the order of the summaries; null where the tariff has no price then.
 
-    `unusual` is what the largest unusual hours used above the usual, `ahead` the energy of the days ahead. Both are
+    `unusual` is what the unusual events that matter most used above the usual, `ahead` the energy of the days ahead. Both are
     empty without a tariff.
     """
 
@@ -208,17 +213,23 @@ def estimates(
     if not money.costs or not money.costs.plans:
         return Estimates([], [])
     return Estimates(
-        _unusual(money, readings, anomalies.top[:UNUSUAL_SHOWN]),
+        _unusual(money, readings, anomalies.top[:EVENTS_SHOWN]),
         _ahead(money, readings, forecast.days if forecast else []),
     )
 
 
-def _unusual(money: Money, readings: ReadingsSummary, rows: list[AnomalyRow]) -> list[float | None]:
-    if not rows:
+def _unusual(money: Money, readings: ReadingsSummary, events: list[AnomalyEvent]) -> list[float | None]:
+    """Of events that used more than usual; of others, which tell of meters or of less use, null."""
+    if not events:
         return []
-    days = [row.timestamp.date() for row in rows]
-    prices = Prices(money, readings.timezone, min(days), max(days))
-    found = [(row.excess_kwh, prices.of_hours(row.timestamp, 1)) for row in rows]
+    first, last = min(one.start for one in events), max(one.end for one in events)
+    prices = Prices(money, readings.timezone, first.date(), last.date())
+    found = [
+        (one.excess_kwh, prices.of_hours(one.start, (one.end - one.start) // _HOUR))
+        if one.kind in _COSTLY and one.excess_kwh > 0
+        else (0.0, None)
+        for one in events
+    ]
     return [None if price is None else kwh * price for kwh, price in found]
 
 
@@ -231,7 +242,7 @@ def _ahead(money: Money, readings: ReadingsSummary, days: list[ForecastDay]) -> 
 
 
 def add_estimates(facts: Collector, money: Money, told: Estimates) -> None:
-    """What each of the largest unusual hours cost more than a usual one, and what the days ahead will cost together."""
+    """What each of the unusual events that matter most cost above the usual, and what the days ahead will cost together."""
     if not money.costs:
         return
     for number, amount in enumerate(told.unusual, 1):

@@ -131,7 +131,7 @@ def _unusual(costs: CostsSummary, anomalies: AnomalySummary, amounts: list[float
     shown = anomalies.top[: len(amounts)]
     return Table(
         id="unusual_costs",
-        title="What the largest unusual hours cost",
+        title="What unusual events cost",
         columns=[
             Column(title="When", unit="datetime"),
             Column(title="Appliance", unit="text"),
@@ -139,11 +139,12 @@ def _unusual(costs: CostsSummary, anomalies: AnomalySummary, amounts: list[float
             _amount(costs, message("Cost of what is above")),
         ],
         rows=[
-            [row.timestamp.isoformat(), display_name(row.appliance), row.excess_kwh, amount]
-            for row, amount in zip(shown, amounts, strict=True)
+            [one.start.isoformat(), display_name(one.appliance or ""), one.excess_kwh, amount]
+            for one, amount in zip(shown, amounts, strict=True)
+            if amount is not None
         ],
         source="anomaly summary, site's configuration",
-        notes=[message("What lies above the usual, at the price of its hour.")],
+        notes=[message("What lies above the usual, at the mean price of its hours.")],
     )
 
 

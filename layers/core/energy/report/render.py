@@ -51,8 +51,8 @@ METHOD = (
     ),
     message("What is always on is read from average night hours, so it is an upper limit."),
     message(
-        "An hour is unusual when it is above the appliance's mean hour by more than a fixed number of standard"
-        " deviations. It is a hint to look, not a fault."
+        "An hour is unusual when it is far from what the appliance usually uses at that hour of the day. It is a hint"
+        " to look, not a fault."
     ),
     message(
         "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources"

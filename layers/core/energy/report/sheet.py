@@ -9,7 +9,7 @@ from energy.appliance_kinds import DEFERRABLE, SEASONAL
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.languages import LanguageCode
-from energy.report import advice, money_facts
+from energy.report import advice, anomaly_facts, money_facts
 from energy.report.appliances import NAMES_OF_CLASSES, classify, display_name
 from energy.report.facts import Appliance, Collector, FactSheet, kwh_decimals
 from energy.report.language import message
@@ -20,7 +20,6 @@ from energy.report.tables import (
     MAX_TEXT_LENGTH,
     NO,
     PEAK_HOURS,
-    UNUSUAL_SHOWN,
     YES,
     rounded_down,
     tables,
@@ -43,7 +42,7 @@ MOSTLY_OFF_DEVIATION = 2.0
 
 ALIKE, MORE, LESS = message("about as much"), message("more"), message("less")
 
-_READINGS, _ANOMALIES, _FORECAST, _RUN = "readings summary", "anomaly summary", "forecast summary", "run"
+_READINGS, _FORECAST, _RUN = "readings summary", "forecast summary", "run"
 
 
 def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and what the site's configuration says
@@ -63,7 +62,7 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
         for number, one in enumerate(readings.appliances, 1)
     ]
     _add_run(facts, request)
-    _add_site(facts, readings, anomalies, appliances)
+    _add_site(facts, readings, appliances)
     _add_quality(facts, readings)
     _add_days(facts, readings.days)
     _add_months(facts, readings.days)
@@ -72,7 +71,7 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
     _add_classes(facts, appliances)
     _add_ranks(facts, appliances)
     _add_always_on(facts, readings, appliances)
-    _add_anomalies(facts, anomalies)
+    anomaly_facts.add_anomalies(facts, anomalies)
     money_facts.add_money(facts, money, readings, appliances)
     if forecast:
         _add_forecast(facts, forecast)
@@ -92,7 +91,10 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
         appliances=appliances,
         recommendations=recommendations,
         forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in dict.fromkeys(notes)],
-        warnings=[display_name(warning, MAX_TEXT_LENGTH) for warning in request.validated.warnings],
+        warnings=[
+            display_name(warning, MAX_TEXT_LENGTH)
+            for warning in (*request.validated.warnings, *anomaly_facts.warnings(anomalies))
+        ],
     )
 
 
@@ -111,9 +113,7 @@ def _add_run(facts: Collector, request: GenerateReportInput) -> None:
         facts.add(f"rows.{name}", getattr(rows, name), "count", _RUN)
 
 
-def _add_site(
-    facts: Collector, readings: ReadingsSummary, anomalies: AnomalySummary, appliances: list[Appliance]
-) -> None:
+def _add_site(facts: Collector, readings: ReadingsSummary, appliances: list[Appliance]) -> None:
     used = readings.total_kwh > 0
     days = (readings.last_timestamp.date() - readings.first_timestamp.date()).days + 1
     facts.add("site.name", display_name(readings.site), "text", _READINGS)
@@ -135,7 +135,6 @@ def _add_site(
     ranked = zip(readings.appliances, appliances, strict=True)
     named = [one.share for one, appliance in ranked if appliance.kind != "remainder"]
     facts.share("site.top_share", named[0] if named else None, _READINGS, dp=1)
-    facts.add("site.anomalies", anomalies.count, "count", _ANOMALIES)
     others = readings.appliances[APPLIANCES_DRAWN:]
     facts.add("others.count", len(others), "count", _READINGS)
     facts.kwh("others.kwh", sum(one.total_kwh for one in others), _READINGS)
@@ -236,9 +235,7 @@ def _add_appliance(facts: Collector, appliance: Appliance, one: ApplianceSummary
     facts.add(f"{ref}.peak_power_kw", power if power is None else round(power, 6), "kw", _READINGS, 2)
     facts.add(f"{ref}.interval_minutes", minutes, "count", _READINGS)
     facts.add(f"{ref}.mostly_off", YES if _mostly_off(one) else NO, "word", _READINGS)
-    skipped = anomalies.skipped.get(one.appliance)
-    facts.add(f"{ref}.skipped", skipped and display_name(skipped, MAX_TEXT_LENGTH), "told", _ANOMALIES)
-    facts.add(f"{ref}.anomalies", anomalies.by_appliance.get(one.appliance, 0), "count", _ANOMALIES)
+    anomaly_facts.add_appliance(facts, ref, one.appliance, anomalies)
     quietest = min((one.profile_kwh[hour] or 0.0 for hour in NIGHT_HOURS), default=0.0)
     known = hourly and bool(per_day) and enough
     facts.share(f"{ref}.base_share", 24 * quietest / per_day if known and per_day else None, _READINGS)
@@ -304,34 +301,6 @@ def _always_on_unknown(readings: ReadingsSummary, nights: int, anything_counted:
 
 def _mostly_off(one: ApplianceSummary) -> bool:
     return one.std_kwh is not None and one.avg_kwh > 0 and one.std_kwh > MOSTLY_OFF_DEVIATION * one.avg_kwh
-
-
-def _add_anomalies(facts: Collector, anomalies: AnomalySummary) -> None:
-    facts.add("AN.hours_judged", anomalies.hours_judged, "count", _ANOMALIES)
-    judged = anomalies.hours_judged
-    facts.share("AN.share", anomalies.count / judged if judged else None, _ANOMALIES)
-    deviations = _deviations(anomalies)
-    decimals = 0 if deviations is None or deviations == int(deviations) else 1
-    facts.add("AN.deviations", deviations, "count", _ANOMALIES, decimals)
-    shown = anomalies.top[:UNUSUAL_SHOWN]
-    facts.add("AN.shown", len(shown), "count", _ANOMALIES)
-    for number, row in enumerate(shown, 1):
-        ref = f"AN{number}"
-        facts.add(f"{ref}.timestamp", row.timestamp.isoformat(), "datetime", _ANOMALIES)
-        facts.add(f"{ref}.name", display_name(row.appliance), "text", _ANOMALIES)
-        facts.add(f"{ref}.method", display_name(row.method), "text", _ANOMALIES)
-        facts.add(f"{ref}.explanation", display_name(row.explanation, MAX_TEXT_LENGTH), "told", _ANOMALIES)
-        facts.add(f"{ref}.z", round(row.z_score, 6), "sigma", _ANOMALIES)
-        for name in ("kwh", "threshold", "expected_kwh", "excess_kwh"):
-            facts.kwh(f"{ref}.{name}", getattr(row, name), _ANOMALIES)
-
-
-def _deviations(anomalies: AnomalySummary) -> float | None:
-    """How many standard deviations the limit is above the mean, as the first row tells."""
-    row = next(iter(anomalies.top), None)
-    if row is None or not row.excess_kwh:
-        return None
-    return round((row.threshold - row.expected_kwh) * row.z_score / row.excess_kwh, 2)
 
 
 def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:

@@ -3,12 +3,12 @@
 import math
 
 from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, Quality, ReadingsSummary
+from energy.report.anomaly_facts import BY_MEAN, EVENTS_SHOWN, KIND_NAMES, NOT_AT_ALL, NOT_JUDGED, SEVERITY_NAMES
 from energy.report.appliances import display_name
 from energy.report.facts import Collector, Column, Table, kwh_decimals
 from energy.report.language import Value, message
 
 DAYS_SHOWN = 56
-UNUSUAL_SHOWN = 10
 PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 8
 QUALITY_SHOWN = 50
@@ -190,44 +190,55 @@ def _profiles(facts: Collector, readings: ReadingsSummary) -> Table:
 
 
 def _unusual(anomalies: AnomalySummary) -> Table:
-    shown = anomalies.top[:UNUSUAL_SHOWN]
+    shown = anomalies.top[:EVENTS_SHOWN]
+    notes = [
+        message("The most severe first; of equals the recent ones, then those with more energy away from the usual.")
+    ]
+    if len(shown) < anomalies.events:
+        notes.insert(0, message("The {{AN.shown}} that matter most, of {{AN.events}}."))
     return Table(
         id="unusual",
-        title="The largest unusual hours",
+        title="The unusual events that matter most",
         columns=[
-            Column(title="When", unit="datetime"),
+            Column(title="From", unit="datetime"),
+            Column(title="To", unit="datetime"),
             Column(title="Appliance", unit="text"),
-            _energy("Used, kWh", [row.kwh for row in shown], mean=True),
-            _energy("Mean hour, kWh", [row.expected_kwh for row in shown], mean=True),
-            _energy("Above, kWh", [row.excess_kwh for row in shown], mean=True),
-            Column(title="z (standard deviations)", unit="sigma"),
-            Column(title="Why", unit="told"),
+            Column(title="What", unit="word"),
+            _energy("Used, kWh", [one.kwh for one in shown], mean=True),
+            _energy("Usual, kWh", [one.expected_kwh for one in shown], mean=True),
+            _energy("Above, kWh", [one.excess_kwh for one in shown], mean=True),
+            Column(title="Severity", unit="word"),
         ],
         rows=[
             [
-                row.timestamp.isoformat(),
-                display_name(row.appliance),
-                row.kwh,
-                row.expected_kwh,
-                row.excess_kwh,
-                row.z_score,
-                display_name(row.explanation, MAX_TEXT_LENGTH),
+                one.start.isoformat(),
+                one.end.isoformat(),
+                None if one.appliance is None else display_name(one.appliance),
+                KIND_NAMES[one.kind],
+                one.kwh,
+                one.expected_kwh,
+                one.excess_kwh,
+                SEVERITY_NAMES[one.severity],
             ]
-            for row in shown
+            for one in shown
         ],
         source="anomaly summary",
+        notes=notes if shown else [],
     )
 
 
 def _skipped(anomalies: AnomalySummary) -> Table:
+    found = {name: (NOT_AT_ALL, why) for name, why in anomalies.skipped.items()}
+    found |= {name: (BY_MEAN, why) for name, why in anomalies.limited.items()}
     return Table(
         id="skipped",
-        title="Appliances that could not be judged for unusual hours",
-        columns=[Column(title="Appliance", unit="text"), Column(title="Reason", unit="told")],
-        rows=[
-            [display_name(name), display_name(reason, MAX_TEXT_LENGTH)]
-            for name, reason in sorted(anomalies.skipped.items())
+        title="Appliances that could not be judged by the hour of the day",
+        columns=[
+            Column(title="Appliance", unit="text"),
+            Column(title="Judged", unit="word"),
+            Column(title="Reason", unit="word"),
         ],
+        rows=[[display_name(name), how, NOT_JUDGED[why.reason]] for name, (how, why) in sorted(found.items())],
         source="anomaly summary",
     )
 

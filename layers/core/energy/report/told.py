@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 # The first that matches the whole sentence counts, so those with the fewest slots come first within a topic.
 PATTERNS = (
     # Unusual hours.
-    message("every hour used the same energy"),
-    message("only {hours} hours of readings; at least {least} are needed"),
-    message("read once in {hours} hours; unusual hours need hourly readings or finer"),
-    message("{name} used {kwh} kWh in this hour; its mean hour is {mean} kWh and its limit {limit} kWh."),
+    message("The configuration calls something normal of {name}, of which nothing was ever read"),
     # The forecast.
     message("median of {models}"),
     message("prophet left out: {reason}"),

@@ -1,0 +1,106 @@
+"""What a report says of unusual events: every kind in every language, on facts, and what was left out."""
+
+import datetime as dt
+
+import pytest
+import report_home as home
+
+from energy.documents import Muted, NotJudged, PeakHour
+from energy.report import anomaly_facts, rules
+from energy.report.language import LANGUAGES
+from energy.report.narrative import checked
+from energy.report.sheet import fact_sheet
+from energy.report.tables import NOT_JUDGED
+
+START = dt.datetime(2026, 3, 20, 10)
+KINDS = tuple(anomaly_facts.KIND_NAMES)
+
+
+def event(kind, hours=6):
+    """An event of a kind as it would be found."""
+    days = kind == "rising_use"
+    limit = 1.5 if kind in {"high_use", "drop"} else None
+    return home.anomaly(
+        kind=kind,
+        kinds=[kind],
+        appliance=None if kind == "outage" else "Heater",
+        start=START,
+        end=START + dt.timedelta(hours=hours),
+        hours=hours,
+        peak=None if days else PeakHour(timestamp=START, kwh=2.5, expected_kwh=0.5, limit_kwh=limit),
+        usual_hours=1.5 if kind == "long_run" else None,
+        day_kwh_before=1.2 if days else None,
+        day_kwh_after=1.8 if days else None,
+    )
+
+
+def told(*events, code="en", **changes):
+    """The checked text of the section about unusual hours, and the sheet."""
+    summary = home.anomalies(*(one for one in events), **changes)
+    sheet = fact_sheet(home.request(), home.home(), summary, home.forecast(), code)
+    narrative = checked(rules.write_text(sheet), sheet)
+    return [sheet.filled(sentence) for sentence in narrative.unusual], sheet
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("hours", [1, 6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_sentence_that_stands_on_facts(kind, hours, code):
+    said, sheet = told(event(kind, hours), code=code)
+    assert "{{" not in " ".join(said)
+    assert sheet.tongue.say("not known") not in " ".join(said)
+    what = sheet.tables["unusual"].cells(sheet.tables["unusual"].rows[0], sheet.tongue)[3]
+    assert what == sheet.say(anomaly_facts.KIND_NAMES[kind])
+
+
+def test_the_sentence_of_an_hour_says_what_is_usual_and_the_limit():
+    said, _ = told(event("high_use", 1))
+    assert said[-1] == (
+        "Heater used 2.5 kWh in the hour from Fri, 20 Mar 2026, 10:00; usual for that hour is 0.50 kWh, the limit"
+        " 1.5 kWh."
+    )
+
+
+def test_a_slow_fault_is_told_with_its_days():
+    said, _ = told(event("rising_use"))
+    assert "crept up: from 1.2 kWh a day on Fri, 20 Mar 2026, 10:00 to 1.8 kWh on" in said[-1]
+
+
+def test_the_ten_that_matter_are_in_the_table_and_three_in_words():
+    events = [event("high_use", 1).model_copy(update={"kwh": 2.0 + n}) for n in range(10)]
+    said, sheet = told(*events, events=140)
+    assert len(sheet.tables["unusual"].rows) == 10
+    assert sheet.facts["AN.events"].value == 140
+    notes = [sheet.filled(sheet.say(note)) for note in sheet.tables["unusual"].notes]
+    assert notes[0] == "The 10 that matter most, of 140."
+    assert sum("usual for that hour" in sentence for sentence in said) == 3
+
+
+def test_what_a_person_called_normal_is_told_by_its_count():
+    muted = [Muted(line="mute Kettle: every kind", hours=5, events=3), Muted(line="mute Oven: drop", hours=0, events=0)]
+    said, _ = told(muted=muted)
+    assert said[-1] == "Events that the site's configuration calls normal, and that are left out: 3."
+    assert "that are left out" not in " ".join(told()[0])
+
+
+def test_a_name_in_the_configuration_that_nothing_was_read_of_is_a_warning():
+    _, sheet = told(unknown_appliances=["Sauna"])
+    assert sheet.warnings == ["The configuration calls something normal of Sauna, of which nothing was ever read"]
+
+
+def test_events_without_an_hour_that_could_be_judged_are_told_all_the_same():
+    said, _ = told(event("outage"), hours_judged=0, count=0)
+    assert any("No appliance used anything" in sentence for sentence in said)
+    assert not any("None of" in sentence or "could be judged" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("reason", NOT_JUDGED)
+def test_every_reason_for_judging_less_is_told(reason):
+    limited = {"Heater": NotJudged(reason=reason)}
+    said, sheet = told(event("high_use", 1), limited=limited, skipped={"Dishwasher": reason})
+    rows = {row[0]: row[1:] for row in sheet.tables["skipped"].rows}
+    assert rows == {
+        "Dishwasher": ["not at all", NOT_JUDGED[reason]],
+        "Heater": ["by its mean and deviations alone", NOT_JUDGED[reason]],
+    }
+    assert any("more than 2 standard deviations above" in sentence for sentence in said)
