@@ -100,7 +100,7 @@ def _forecasts(origin: Origin) -> dict[str, Band | None]:
     """What each method says; None where it says nothing."""
     history = History(total=origin.known, appliances={}, notes=[])
     found: dict[str, Band | None] = {}
-    by_prophet = _or_none(lambda: forecast_prophet.forecast(history))
+    by_prophet = _or_none(lambda: forecast_prophet.forecast(history, max_series=1))
     past = _past(by_prophet) if by_prophet else {}
     found[PUBLISHED] = forecast_statsforecast.forecast(history, past).total.band
     found["published, Prophet failing"] = forecast_statsforecast.forecast(history, {}).total.band

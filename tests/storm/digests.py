@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+MAX_SERIES = 100
+
 
 def threads() -> int:
     import polars as pl
@@ -129,11 +131,11 @@ def publish(lake: Any, number: int, text: bytes) -> None:
     found = anomalies.detect(c.DetectInput(publication=publication))
     history = forecast_publication.read_history(publication)
     prophet = forecast_publication.publish(
-        forecast_prophet.forecast(history), history, publication, by=forecast_prophet.NAME
+        forecast_prophet.forecast(history, MAX_SERIES), history, publication, by=forecast_prophet.NAME
     )
     both = c.ForecastStatsforecastInput(publication=publication, prophet=prophet)
     median = forecast_statsforecast.forecast(history, forecast_publication.forecasts_by_prophet(both))
-    forecast = c.ForecastOutcome(result=forecast_publication.publish_median(median, history, both))
+    forecast = c.ForecastOutcome(result=forecast_publication.publish_median(median, history, both, MAX_SERIES))
     steps = {"validated": validated, "publication": publication, "anomalies": found, "forecast": forecast}
     written = report.publish(c.GenerateReportInput(**steps))
     publishing.publish(c.RefreshInput(**steps, report=written))

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from energy import forecast_prophet, forecast_statsforecast
-from energy.errors import ForecastFailed, NotEnoughHistory
+from energy.errors import ForecastFailed, NotEnoughHistory, TooManySeries
 from energy.forecast_calibration import Fitted
 from energy.forecast_history import History
 from energy.forecast_statsforecast import models_for, seasonal_window_average, window_average
@@ -17,6 +17,7 @@ from energy.forecasting import Band, Unusable, settled
 pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
 
 MONDAY = dt.date(2024, 1, 1)
+MANY = 100
 ALL_BUT_PROPHET = ["auto_ets", "dynamic_optimized_theta", "seasonal_window_average", "window_average"]
 NAN = math.nan
 
@@ -252,20 +253,20 @@ def test_prophet_is_set_as_specified():
 
 def test_prophet_forecasts_the_week_after_and_notes_appliances_too_young():
     past = site(weekly(21), AC=weekly(21, seed=2), New=[1.0] * 13)
-    found = forecast_prophet.forecast(past)
+    found = forecast_prophet.forecast(past, MANY)
     assert found.total.method == "prophet"
     sane(found.total.band)
     # Day 21 is a Monday: weekends are 5 kWh above weekdays, which the noise of ±1 cannot hide.
     assert min(found.total.band.yhat[5:]) > max(found.total.band.yhat[:5]) + 2
     assert list(found.appliances) == ["AC"]
     assert found.notes == ["New: no forecast by prophet: it has 13 complete days, 14 are needed"]
-    assert forecast_prophet.forecast(past) == found
+    assert forecast_prophet.forecast(past, MANY) == found
 
 
 @pytest.mark.parametrize(("days", "told"), [(1, "1 complete day,"), (2, "2 complete days,")])
 def test_one_day_is_a_day_and_two_are_days(monkeypatch, days, told):
     monkeypatch.setattr(forecast_prophet, "fit_and_predict", lambda *_, **__: flat(3, 2, 4))
-    found = forecast_prophet.forecast(site(weekly(14), New=[1.0] * days))
+    found = forecast_prophet.forecast(site(weekly(14), New=[1.0] * days), MANY)
     assert found.notes == [f"New: no forecast by prophet: it has {told} 14 are needed"]
 
 
@@ -278,19 +279,26 @@ def test_prophet_failing_on_an_appliance_is_noted_in_the_same_words_each_time(mo
         raise RuntimeError(f"Command 'prophet_model.bin data file=/tmp/tmp{next(runs)}.json' failed")
 
     monkeypatch.setattr(forecast_prophet, "fit_and_predict", fails_on_the_appliance)
-    first, second = (forecast_prophet.forecast(site(weekly(20), AC=weekly(18))) for _ in range(2))
+    first, second = (forecast_prophet.forecast(site(weekly(20), AC=weekly(18)), MANY) for _ in range(2))
     assert first.notes == second.notes == ["AC: no forecast by prophet: RuntimeError, the log says more"]
 
 
 def test_prophet_takes_a_series_of_zeros():
-    band = forecast_prophet.forecast(site([0.0] * 14)).total.band
+    band = forecast_prophet.forecast(site([0.0] * 14), MANY).total.band
     assert band.yhat == pytest.approx([0.0] * 7, abs=1e-6)
     sane(band)
 
 
 def test_prophet_asks_for_two_weeks():
     with pytest.raises(NotEnoughHistory, match="prophet needs at least 14 complete days of readings; this site has 13"):
-        forecast_prophet.forecast(site(weekly(13)))
+        forecast_prophet.forecast(site(weekly(13)), MANY)
+
+
+def test_prophet_is_not_asked_for_more_series_than_was_said():
+    past = site(weekly(14), AC=weekly(14), Oven=weekly(14))
+    with pytest.raises(TooManySeries, match=r"prophet is asked for at most 2 series; .* of this site are 3"):
+        forecast_prophet.forecast(past, 2)
+    assert forecast_prophet.declined(past, 3) is None
 
 
 @pytest.mark.parametrize("outcome", [flat(NAN), RuntimeError("Optimization terminated abnormally")])
@@ -302,4 +310,4 @@ def test_prophet_failing_on_the_total_fails_the_forecast(monkeypatch, outcome):
 
     monkeypatch.setattr(forecast_prophet, "fit_and_predict", ends)
     with pytest.raises(ForecastFailed, match="prophet gave no usable forecast"):
-        forecast_prophet.forecast(site(weekly(14)))
+        forecast_prophet.forecast(site(weekly(14)), MANY)

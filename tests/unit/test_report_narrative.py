@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 import report_home as home
 
+from energy.documents import YearDecomposition
 from energy.report import rules
 from energy.report.narrative import Action, Finding, NotGrounded, checked, problems, without_refused
 from energy.report.render import fill
@@ -186,17 +187,55 @@ def test_a_range_whose_ends_read_the_same_is_one_figure():
     assert "may together save 7.0 kWh over the days read, 2.5% of the total." in said(narrative.saving, sheet)
 
 
+def test_how_such_forecasts_fared_is_told_with_what_repeating_the_week_before_would_have():
+    # Off by 12 %, a skill of 0.1 against the week before: that was off by 0.12 / 0.9 = 13 %.
+    assert (
+        "Made in the same way, forecasts of the 14 days before were right within 20% on 80% of the days. On average"
+        " they were off by 12%; to expect a repetition was off by 13%. Of these days 82% lay within the 80% band,"
+        " and 96% within the 95% band." in said(GOOD.forecast)
+    )
+
+
+def test_without_earlier_forecasts_the_text_says_so():
+    young = home.forecast()
+    first = young.series[0].model_copy(update={"backtest": None})
+    sheet, narrative = narrated(home.home(), forecast=young.model_copy(update={"series": [first, *young.series[1:]]}))
+    text = said(narrative.forecast, sheet)
+    assert "There are too few days yet to tell how right such forecasts were." in text
+    assert "Made in the same way" not in text
+
+
+def test_a_year_is_told_by_its_seasons_or_else_by_its_week():
+    year = YearDecomposition(
+        days=800,
+        weekday_kwh=[-1.0, 0.0, 0.0, 0.0, 0.0, 2.5, -1.5],
+        month_kwh=[3.0, *[0.0] * 5, -4.0, *[0.0] * 5],
+        trend_kwh={"2026-01": 11.0},
+    )
+    sheet, narrative = narrated(home.home(), forecast=home.forecast().model_copy(update={"year": year}))
+    text = said(narrative.forecast, sheet)
+    assert "January lies 3.0 kWh a day above the level of all months, and July 4.0 kWh below." in text
+    assert sheet.tables["year"].rows == [["2026-01", 11.0, 3.0]]
+    one = year.model_copy(update={"month_kwh": None})
+    sheet, narrative = narrated(home.home(), forecast=home.forecast().model_copy(update={"year": one}))
+    text = said(narrative.forecast, sheet)
+    assert "Over 800 days, Saturday lies 2.5 kWh above the days around it, and Sunday 1.5 kWh below." in text
+    assert "January" not in text
+    assert sheet.tables["year"].rows == [["2026-01", 11.0, None]]
+
+
 def test_days_ahead_that_are_all_alike_have_no_highest():
     day = home.forecast().days[0]
     alike = home.forecast().model_copy(
         update={"days": [day.model_copy(update={"yhat": 11.0 + n / 100}) for n in (1, 2)]}
     )
     sheet, narrative = narrated(home.home(), forecast=alike)
-    assert "Every day takes about the same: 11.0 kWh. The 80% band lies within 8.0 kWh to 14.0 kWh." in said(
-        narrative.forecast, sheet
+    assert (
+        "Every day takes about the same: 11.0 kWh. With a chance of 80% a day lies within 8.0 kWh to 14.0 kWh."
+        in said(narrative.forecast, sheet)
     )
     assert "highest" not in said(narrative.forecast, sheet)
-    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh; the 80% band" in said(GOOD.forecast)
+    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh; with a chance of 80% it takes" in said(GOOD.forecast)
 
 
 def test_no_hour_is_busiest_where_all_are_alike():

@@ -187,8 +187,8 @@ def test_every_chart_has_a_title_a_description_and_its_figures():
 
 def test_every_forecast_day_and_bound_is_in_the_table():
     rows = [SHEET.tables["forecast"].cells(row, SHEET.tongue) for row in SHEET.tables["forecast"].rows]
-    assert rows[0] == ["Mon, 30 Mar 2026", "11.0", "8.0", "14.0"]
-    assert rows[-1] == ["Sun, 5 Apr 2026", "17.0", "14.0", "20.0"]
+    assert rows[0] == ["Mon, 30 Mar 2026", "11.0", "8.0", "14.0", "6.0", "17.0"]
+    assert rows[-1] == ["Sun, 5 Apr 2026", "17.0", "14.0", "20.0", "12.0", "23.0"]
 
 
 @pytest.mark.slow

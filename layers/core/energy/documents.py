@@ -251,7 +251,7 @@ class ForecastDay(Document):
 class Backtest(Document):
     """How forecasts made the same way on `cutoffs` earlier days would have fared: a row of forecast_backtest.
 
-    `within`: four of five of the days were forecast right within this share of the mean day; null if nothing was used.
+    `within`: on `level` of the days the forecast was right within this share of the mean day; null if nothing was used.
     """
 
     cutoffs: int

@@ -100,6 +100,16 @@ class NotEnoughHistory(EnergyError):
         self.complete_days = complete_days
 
 
+class TooManySeries(EnergyError):
+    """More series than a model is asked to forecast in the time that its function has."""
+
+    def __init__(self, series: int, most: int, model: str) -> None:
+        super().__init__(
+            f"{model} is asked for at most {most} series; the total and the appliances of this site are {series}"
+        )
+        self.series = series
+
+
 class ForecastFailed(EnergyError):
     """A model could not produce usable numbers for the site's total."""
 

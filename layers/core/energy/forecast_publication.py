@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from energy import forecast_history, forecast_prophet, lake, parquet_rows, store
+from energy import forecast_history, forecast_prophet, forecast_weather, lake, parquet_rows, recipes, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
 from energy.documents import ForecastDay, ForecastSummary, PastForecast, PastForecasts, SeriesResult
-from energy.errors import NotEnoughHistory
+from energy.errors import EnergyError, TooManySeries
 from energy.forecast_history import History
+from energy.forecast_weather import Outside
 from energy.forecasting import HORIZON_DAYS, KWH_DECIMALS, LEVEL, OUTER_LEVEL, SeriesForecast, SiteForecast
 from energy.schema import APPLIANCE_FORECAST, FORECAST, FORECAST_BACKTEST, FORECAST_HISTORY, MODEL_NAMES, Table
 
@@ -25,6 +26,12 @@ type Row = dict[str, Any]
 def read_history(publication: Publication) -> History:
     """What the site's daily table lets a forecast learn from."""
     return forecast_history.history(parquet_rows.read(store.read(publication.daily_key)))
+
+
+def read_outside(publication: Publication, history: History) -> Outside:
+    """What the site's configuration says that its forecast may go by."""
+    snapshot = recipes.publication_config(publication)
+    return forecast_weather.outside(snapshot.config.forecast, snapshot.files, history.last_day)
 
 
 def publish(forecast: SiteForecast, history: History, publication: Publication, by: str) -> ForecastResult:
@@ -47,13 +54,20 @@ def publish(forecast: SiteForecast, history: History, publication: Publication, 
     )
 
 
-def publish_median(forecast: SiteForecast, history: History, request: ForecastStatsforecastInput) -> ForecastResult:
-    """The same for a forecast that had Prophet's at hand, or not: the two differ, so they never share a name."""
-    with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request, history), *forecast.notes])
-    by = "statsforecast" if request.prophet else "statsforecast-alone"
-    result = publish(with_notes, history, request.publication, by)
-    failed = request.prophet is None and len(history.total) >= forecast_prophet.MIN_DAYS
-    return result.model_copy(update={"fell_back": failed})
+def publish_median(
+    forecast: SiteForecast, history: History, request: ForecastStatsforecastInput, prophet_max_series: int
+) -> ForecastResult:
+    """The same for a forecast that had Prophet's at hand, or not and why: they differ, so they never share a name."""
+    declined = forecast_prophet.declined(history, prophet_max_series)
+    with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request, declined), *forecast.notes])
+    result = publish(with_notes, history, request.publication, _by(request, declined))
+    return result.model_copy(update={"fell_back": request.prophet is None and declined is None})
+
+
+def _by(request: ForecastStatsforecastInput, declined: EnergyError | None) -> str:
+    if request.prophet:
+        return "statsforecast"
+    return "statsforecast-many" if isinstance(declined, TooManySeries) else "statsforecast-alone"
 
 
 def forecasts_by_prophet(request: ForecastStatsforecastInput) -> dict[str | None, dict[int, list[float]]]:
@@ -210,17 +224,15 @@ def _result_notes(notes: list[str]) -> list[str]:
     return [*shown, f"and {hidden} more"] if hidden else shown
 
 
-def _prophet_notes(request: ForecastStatsforecastInput, history: History) -> list[str]:
+def _prophet_notes(request: ForecastStatsforecastInput, declined: EnergyError | None) -> list[str]:
     """What Prophet noted, or why there is nothing by it, in words that every run of the same readings shares.
 
     How it failed differs from run to run (a timeout, a killed process): that is for the log.
     """
     if request.prophet is not None:
         return ForecastSummary.model_validate_json(store.read(request.prophet.summary_key)).notes
-    complete_days = len(history.total)
-    if complete_days < forecast_prophet.MIN_DAYS:
-        error = NotEnoughHistory(complete_days, forecast_prophet.MIN_DAYS, forecast_prophet.NAME)
-        return [f"prophet left out: {error}"]
+    if declined:
+        return [f"prophet left out: {declined}"]
     from energy.observability import logger  # reads the environment of a function
 
     logger.warning("Prophet gave no forecast", prophet_error=request.prophet_error)

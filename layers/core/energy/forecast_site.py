@@ -28,8 +28,10 @@ def site_forecast(
     model: str,
     ask: Callable[[str | None, Series], Answer],
     year: YearDecomposition | None = None,
+    notes: Sequence[str] = (),
 ) -> SiteForecast:
-    """The answers for the total (named None) and for every appliance, made to add up, with bands and backtests.
+    """The answers for the total (named None) and for every appliance, made to add up, with bands and backtests; `notes`
+    are told beside those of each.
 
     An appliance that the models cannot forecast is noted and left out; ForecastFailed if it is the total.
     """
@@ -49,7 +51,7 @@ def site_forecast(
     return SiteForecast(
         total=forecasts[None],
         appliances={name: each for name, each in forecasts.items() if name is not None},
-        notes=[*history.notes, *noted, *skipped],
+        notes=[*history.notes, *notes, *noted, *skipped],
         coherent=adds_up,
         year=year,
     )

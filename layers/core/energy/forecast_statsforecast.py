@@ -15,6 +15,8 @@ from energy.forecast_calibration import PROPHET, Fitted
 from energy.forecast_history import WEEK_DAYS, History, Series, without_gaps
 from energy.forecast_past import cutoffs, kept_cutoffs, until
 from energy.forecast_site import Answer, site_forecast
+from energy.forecast_weather import NOTHING_OUTSIDE, Outside, Temperature, Weathered, weathered
+from energy.forecast_year import decomposition
 from energy.forecasting import (
     HORIZON_DAYS,
     KWH_DECIMALS,
@@ -44,25 +46,27 @@ type Model = Callable[[list[float]], Band]
 type ByProphet = Mapping[str | None, Mapping[int, Sequence[float]]]
 
 
-def forecast(history: History, prophet: ByProphet) -> SiteForecast:
-    """Per series the median of its models, Prophet's forecasts among them where there are some.
+def forecast(history: History, prophet: ByProphet, outside: Outside = NOTHING_OUTSIDE) -> SiteForecast:
+    """Per series the median of its models, Prophet's forecasts among them where there are some; and the total's year
+    taken apart, where there is one.
 
     ForecastFailed if none of the four takes the total: then Prophet's own forecast stands.
     """
     days_back = cutoffs(history)
 
     def ask(name: str | None, series: Series) -> Answer:
-        return answer(name, series, history.last_day, days_back, prophet.get(name, {}))
+        return answer(name, series, history.last_day, days_back, prophet.get(name, {}), outside.temperature)
 
-    return site_forecast(history, NAME, ask)
+    return site_forecast(history, NAME, ask, decomposition(history.total), outside.notes)
 
 
-def answer(
+def answer(  # noqa: PLR0913, PLR0917 (what is known of one series)
     name: str | None,
     series: Series,
     last_day: dt.date,
     days_back: tuple[int, ...],
     prophet: Mapping[int, Sequence[float]],
+    temperature: Temperature,
 ) -> Answer:
     """What the models that the length of the series allows say of it; see `models_for`. Unusable if none takes it.
 
@@ -74,11 +78,12 @@ def answer(
     form: str | None = None
     for back in sorted(kept_cutoffs(series, last_day, days_back), reverse=True):
         day = last_day - dt.timedelta(days=back)
-        learnt = until(series, day)
-        values = without_gaps(learnt, day)
+        usual = weathered(until(series, day), day, temperature)
+        values = without_gaps(usual.series, day)
         form = form or ets_form(values)
-        members[back] = _members(models_for(len(learnt), form), values, [])
-    members[0] = _members(models_for(len(series)), without_gaps(series, last_day), notes)
+        members[back] = _members(models_for(len(usual.series), form), values, usual, [])
+    usual = weathered(series, last_day, temperature)
+    members[0] = _members(models_for(len(series)), without_gaps(usual.series, last_day), usual, notes)
     if not members[0]:
         raise Unusable("; ".join(notes))
     if _spread_is_unknown(series):
@@ -154,12 +159,12 @@ def window_average(values: list[float]) -> Band:
     return _mean_band([mean] * HORIZON_DAYS, [kwh - mean for kwh in window], samples=len(window))
 
 
-def _members(models: Mapping[str, Model], values: list[float], notes: list[str]) -> dict[str, Band]:
-    """What each model says; one that fails is noted and left out."""
+def _members(models: Mapping[str, Model], values: list[float], usual: Weathered, notes: list[str]) -> dict[str, Band]:
+    """What each model says, with what the weather adds; one that fails is noted and left out."""
     found: dict[str, Band] = {}
     for name, run in models.items():
         try:
-            found[name] = finite(run(values))
+            found[name] = usual.added(finite(run(values)))
         except MODEL_ERRORS as error:
             notes.append(f"{name} left out: {noted_reason(error)}")
     return found

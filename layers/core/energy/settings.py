@@ -15,7 +15,8 @@ class Settings(BaseModel):
 
     Only functions that start executions are told of the state machine and of the queue, only those that tell people of
     the topic and of the secret; only the report's is told who writes its text. `report_providers` are asked in this
-    order, and always the rules last; `report_seconds` is the time for all models together.
+    order, and always the rules last; `report_seconds` is the time for all models together. A site with more than
+    `prophet_max_series` series (its total is one) is forecast without Prophet.
     """
 
     lake_bucket: str
@@ -23,6 +24,7 @@ class Settings(BaseModel):
     site_timezone: str = "UTC"
     max_rejected_share: float = Field(default=0.5, gt=0, le=1)
     report_language: LanguageCode = "en"
+    prophet_max_series: int = Field(default=100, ge=1)
     state_machine_arn: str | None = None
     undelivered_queue_url: str | None = None
     stack_name: str = "local"

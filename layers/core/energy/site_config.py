@@ -13,6 +13,7 @@ from energy.appliance_kinds import ApplianceKind
 from energy.carbon import Carbon
 from energy.config_section import Section, TableFile, Text
 from energy.errors import SiteConfigInvalid
+from energy.forecast_config import ForecastConfig
 from energy.intake.layout import Kind, Unit
 from energy.languages import LanguageCode
 from energy.tariffs.plans import Plan
@@ -114,6 +115,7 @@ class SiteConfig(Section):
     plans: Annotated[dict[Text, Plan], Field(max_length=MAX_PLANS)] = Field(default_factory=dict)
     co2: Carbon | None = None
     appliances: dict[Text, ApplianceKind] = Field(default_factory=dict)
+    forecast: ForecastConfig = ForecastConfig()
 
     def named_files(self) -> list[str]:
         """The names of the files that the settings point to, sorted."""

@@ -18,6 +18,7 @@ PROVENANCE_FACTS = (
     ("run.publication", message("Publication")),
     ("run.code_version", message("Code version")),
     ("F.method", message("Forecast by")),
+    ("F.reason", message("Why by these models")),
 )
 
 

@@ -228,15 +228,18 @@ def forecast(sheet: FactSheet) -> list[str]:
     if sheet.facts["F.alike"].value == "yes":
         said.append(sheet.say("Every day takes about the same: {{F.highest_kwh}}."))
         if sheet.text("F.widest_lower") != sheet.text("F.widest_upper"):
-            said.append(sheet.say("The {{F.level}} band lies within {{F.widest_lower}} to {{F.widest_upper}}."))
+            said.append(
+                sheet.say("With a chance of {{F.level}} a day lies within {{F.widest_lower}} to {{F.widest_upper}}.")
+            )
     else:
         said.append(
             sheet.say(
-                "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; the {{F.level}} band for it is {{band}}.",
+                "The highest day is {{F.highest_day}} with {{F.highest_kwh}}; with a chance of {{F.level}} it takes"
+                " {{band}}.",
                 band=range_text(sheet, "F.highest_lower", "F.highest_upper"),
             )
         )
-    return [*said, *_learnt(sheet)]
+    return [*said, *_learnt(sheet), *_before(sheet), *_year(sheet)]
 
 
 def _learnt(sheet: FactSheet) -> list[str]:
@@ -257,6 +260,52 @@ def _learnt(sheet: FactSheet) -> list[str]:
             "F.training_days",
         )
     ]
+
+
+def _before(sheet: FactSheet) -> list[str]:
+    """How forecasts made in the same way would have fared in the weeks before."""
+    if not sheet.known("F.before_off"):
+        return [sheet.say("There are too few days yet to tell how right such forecasts were.")]
+    said = [
+        sheet.say(
+            "Made in the same way, forecasts of the {{F.before_days}} days before were right within {{F.before_within}}"
+            " on {{F.level}} of the days."
+        )
+    ]
+    if sheet.known("F.before_naive_off"):
+        said.append(
+            sheet.say(
+                "On average they were off by {{F.before_off}}; to expect a repetition was off by"
+                " {{F.before_naive_off}}."
+            )
+        )
+    if sheet.known("F.before_held", "F.before_outer_held"):
+        said.append(
+            sheet.say(
+                "Of these days {{F.before_held}} lay within the {{F.level}} band, and {{F.before_outer_held}} within"
+                " the {{F.outer_level}} band."
+            )
+        )
+    return said
+
+
+def _year(sheet: FactSheet) -> list[str]:
+    """What the readings of a year and more show beside the days ahead: the seasons, or else the week."""
+    if sheet.known("F.pattern_month"):
+        return [
+            sheet.say(
+                "{{F.pattern_month}} lies {{F.pattern_month_above}} a day above the level of all months, and"
+                " {{F.pattern_low_month}} {{F.pattern_low_month_below}} below."
+            )
+        ]
+    if sheet.known("F.pattern_weekday") and sheet.number("F.pattern_weekday_above") > 0:
+        return [
+            sheet.say(
+                "Over {{F.pattern_days}} days, {{F.pattern_weekday}} lies {{F.pattern_weekday_above}} above the days"
+                " around it, and {{F.pattern_low_weekday}} {{F.pattern_low_weekday_below}} below."
+            )
+        ]
+    return []
 
 
 def actions(sheet: FactSheet) -> list[Action]:

@@ -40,9 +40,8 @@ METHOD = (
         " were complete, so it may count more."
     ),
     message(
-        "The band of the forecast is the mean of how far forecasts made the same way from earlier days were off, and of"
-        " what the models say themselves. After a short history only the latter is known, and it holds fewer of the"
-        " days to come than its percentage says."
+        "The bands of the forecast come from how far such forecasts were off in the weeks before, and from what the"
+        " models say of themselves. With less than three weeks of history they may hold fewer days than they say."
     ),
     message(
         "Coverage is the mean over the site's days and appliances of the share of a day's intervals that have a"

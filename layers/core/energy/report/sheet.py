@@ -9,9 +9,9 @@ from energy.appliance_kinds import DEFERRABLE, SEASONAL
 from energy.contracts import Deletion, GenerateReportInput
 from energy.documents import AnomalySummary, ApplianceSummary, DayTotal, ForecastSummary, Quality, ReadingsSummary
 from energy.languages import LanguageCode
-from energy.report import advice, anomaly_facts, money_facts
+from energy.report import advice, anomaly_facts, forecast_facts, money_facts
 from energy.report.appliances import NAMES_OF_CLASSES, classify, display_name
-from energy.report.facts import Appliance, Collector, FactSheet, kwh_decimals
+from energy.report.facts import Appliance, Collector, FactSheet
 from energy.report.language import message
 from energy.report.money_facts import Money
 from energy.report.money_tables import money_tables
@@ -42,7 +42,7 @@ MOSTLY_OFF_DEVIATION = 2.0
 
 ALIKE, MORE, LESS = message("about as much"), message("more"), message("less")
 
-_READINGS, _FORECAST, _RUN = "readings summary", "forecast summary", "run"
+_READINGS, _RUN = "readings summary", "run"
 
 
 def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and what the site's configuration says
@@ -74,7 +74,8 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
     anomaly_facts.add_anomalies(facts, anomalies)
     money_facts.add_money(facts, money, readings, appliances)
     if forecast:
-        _add_forecast(facts, forecast)
+        forecast_facts.add_forecast(facts, forecast)
+        _add_change(facts, "F.change", "F.total_kwh", "trend.recent_kwh")
     estimates = money_facts.estimates(money, readings, anomalies, forecast)
     money_facts.add_estimates(facts, money, estimates)
     book = advice.rule_book()
@@ -303,27 +304,6 @@ def _mostly_off(one: ApplianceSummary) -> bool:
     return one.std_kwh is not None and one.avg_kwh > 0 and one.std_kwh > MOSTLY_OFF_DEVIATION * one.avg_kwh
 
 
-def _add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
-    facts.add("F.method", display_name(forecast.method, MAX_TEXT_LENGTH), "told", _FORECAST)
-    facts.share("F.level", forecast.level, _FORECAST)
-    facts.add("F.days", len(forecast.days), "count", _FORECAST)
-    facts.add("F.models", len(forecast.days[0].models) if forecast.days else None, "count", _FORECAST)
-    facts.add("F.training_days", forecast.training_days, "count", _FORECAST)
-    facts.add("F.last_training_day", forecast.last_training_day.isoformat(), "date", _FORECAST)
-    facts.kwh("F.total_kwh", forecast.total_kwh, _FORECAST)
-    facts.add("F.first", forecast.days[0].ds.isoformat() if forecast.days else None, "date", _FORECAST)
-    facts.add("F.last", forecast.days[-1].ds.isoformat() if forecast.days else None, "date", _FORECAST)
-    highest = max(forecast.days, key=lambda day: day.yhat, default=None)
-    facts.add("F.highest_day", highest.ds.isoformat() if highest else None, "date", _FORECAST)
-    facts.kwh("F.highest_kwh", highest.yhat if highest else None, _FORECAST)
-    decimals = kwh_decimals(highest.yhat if highest else None)
-    alike = len({f"{day.yhat:.{decimals}f}" for day in forecast.days}) == 1
-    facts.add("F.alike", YES if alike else NO, "word", _FORECAST)
-    facts.kwh("F.widest_lower", min((day.yhat_lower for day in forecast.days), default=None), _FORECAST)
-    facts.kwh("F.widest_upper", max((day.yhat_upper for day in forecast.days), default=None), _FORECAST)
-    facts.kwh("F.highest_lower", highest.yhat_lower if highest else None, _FORECAST)
-    facts.kwh("F.highest_upper", highest.yhat_upper if highest else None, _FORECAST)
-    _add_change(facts, "F.change", "F.total_kwh", "trend.recent_kwh")
 
 
 def _part_of_day(by_hour: list[float | None], hours: range) -> float | None:

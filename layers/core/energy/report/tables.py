@@ -2,7 +2,7 @@
 
 import math
 
-from energy.documents import AnomalySummary, ApplianceSummary, ForecastSummary, Quality, ReadingsSummary
+from energy.documents import AnomalySummary, ApplianceSummary, Backtest, ForecastSummary, Quality, ReadingsSummary
 from energy.report.anomaly_facts import BY_MEAN, EVENTS_SHOWN, KIND_NAMES, NOT_AT_ALL, NOT_JUDGED, SEVERITY_NAMES
 from energy.report.appliances import display_name
 from energy.report.facts import Collector, Column, Table, kwh_decimals
@@ -43,7 +43,7 @@ def tables(
         _quality(facts, readings),
     ]
     if forecast:
-        built += [_forecast(forecast), _forecast_appliances(forecast)]
+        built += [_forecast(forecast), _forecast_appliances(facts, forecast), _year(forecast)]
     return {table.id: table for table in built if table.rows}
 
 
@@ -308,23 +308,75 @@ def _forecast(forecast: ForecastSummary) -> Table:
             Column(title="Day", unit="date"),
             *(
                 column.model_copy(update={"title": title})
-                for title in (message("Forecast, kWh"), message("From, kWh"), message("To, kWh"))
+                for title in (
+                    message("Forecast, kWh"),
+                    message("From (80%), kWh"),
+                    message("To (80%), kWh"),
+                    message("From (95%), kWh"),
+                    message("To (95%), kWh"),
+                )
             ),
         ],
-        rows=[[day.ds.isoformat(), day.yhat, day.yhat_lower, day.yhat_upper] for day in forecast.days],
+        rows=[
+            [day.ds.isoformat(), day.yhat, day.yhat_lower, day.yhat_upper, day.yhat_lower_95, day.yhat_upper_95]
+            for day in forecast.days
+        ],
         source="forecast summary",
     )
 
 
-def _forecast_appliances(forecast: ForecastSummary) -> Table:
-    ranked = sorted(forecast.appliances_kwh.items(), key=lambda item: (-item[1], item[0]))
+def _forecast_appliances(facts: Collector, forecast: ForecastSummary) -> Table:
+    """With how such forecasts of each fared; the total last, which those in it add up to."""
+    ranked = sorted(forecast.series[1:], key=lambda one: (-one.kwh, one.appliance or ""))
+    apart = [one.appliance for one in ranked if one.appliance and one.appliance not in forecast.members]
+    notes = [message("Forecasts of the appliances in the total are made to add up to it.")]
+    if not forecast.coherent:
+        notes = [message("Each of these is forecast by itself, as is the total: they need not add up to it.")]
+    if apart:
+        named = display_name(", ".join(apart), MAX_TEXT_LENGTH)
+        facts.add("F.apart", named, "text", "forecast summary")
+        notes.append(message("Not in the total: {{F.apart}}."))
     return Table(
         id="forecast_appliances",
-        title="The days ahead by appliance",
-        columns=[Column(title="Appliance", unit="text"), _energy("Energy, kWh", [kwh for _, kwh in ranked])],
-        rows=[[display_name(name), kwh] for name, kwh in ranked],
+        title=message("The days ahead by appliance"),
+        columns=[
+            Column(title=message("Appliance"), unit="text"),
+            _energy(message("Energy, kWh"), [one.kwh for one in ranked]),
+            Column(title=message("Off by, before"), unit="share"),
+            Column(title=message("Within 80% band, before"), unit="share"),
+            Column(title=message("Within 95% band, before"), unit="share"),
+            Column(title=message("Better than the week before"), unit="change"),
+        ],
+        rows=[
+            [one.appliance and display_name(one.appliance), one.kwh, *_judged(one.backtest)]
+            for one in (*ranked, *(forecast.series[:1] if ranked else []))
+        ],
         source="forecast summary",
-        notes=[message("Each of these is forecast by itself, as is the total: they need not add up to it.")],
+        notes=notes,
+        all_together=bool(ranked),
+    )
+
+
+def _judged(backtest: Backtest | None) -> list[Value]:
+    if backtest is None:
+        return [None] * 4
+    return [backtest.wape, backtest.coverage, backtest.coverage_95, backtest.skill]
+
+
+def _year(forecast: ForecastSummary) -> Table:
+    """By month: the mean day by the trend, and what the season adds to it."""
+    trend = forecast.year.trend_kwh if forecast.year else {}
+    seasons = forecast.year.month_kwh if forecast.year else None
+    return Table(
+        id="year",
+        title=message("The mean day of each month: its trend, and what the season adds"),
+        columns=[
+            Column(title=message("Month"), unit="text"),
+            _energy(message("Trend, kWh"), list(trend.values())),
+            _energy(message("Season, kWh"), seasons or []),
+        ],
+        rows=[[month, kwh, seasons[int(month[-2:]) - 1] if seasons else None] for month, kwh in trend.items()],
+        source="forecast summary",
     )
 
 

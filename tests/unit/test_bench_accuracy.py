@@ -1,0 +1,70 @@
+"""`make bench-accuracy` measures what it says, on a series whose figures are known beforehand."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from benchmarks import accuracy, forecast_accuracy
+
+# Prophet's own, in its arithmetic with dates.
+pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
+
+WEEK = [5.0, 4.0, 6.0, 5.0, 7.0, 12.0, 11.0]
+
+
+@pytest.fixture(autouse=True)
+def a_functions_environment(monkeypatch):
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Energy")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+
+
+@pytest.fixture
+def series_file(tmp_path):
+    """Each day takes 1 kWh more than a week before."""
+    first = dt.date(2024, 1, 1)
+    days = [(first + dt.timedelta(days=number), WEEK[number % 7] + number // 7) for number in range(45)]
+    lines = [f"home,{day},{kwh}" for day, kwh in days]
+    # Too short for any forecast, and never changing: neither can be measured.
+    lines += [f"short,{day},{kwh}" for day, kwh in days[:20]] + [f"flat,{day},3.0" for day, _ in days]
+    path = tmp_path / "daily.csv"
+    path.write_text("unique_id,ds,y\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_methods_are_measured_on_what_came_after_each_origin(series_file):
+    rows = {row["method"]: row for row in forecast_accuracy.rows(series_file, [30, 90], 2)}
+    assert {row["case"] for row in rows.values()} == {"30 days"}
+    assert {row["series"] for row in rows.values()} == {1}
+    # To repeat the week before is off by 1 each day, which is what errors are measured by.
+    assert rows["seasonal naive"]["mase"] == pytest.approx(1.0)
+    assert rows["prophet alone"]["to_prophet"] == 1.0
+    assert rows["prophet alone"]["mase"] < 0.5
+    # 2 kWh more each second week: the two weeks ahead take 50 + 7 * 4 and 50 + 7 * 5 or so; WAPE is one part of these.
+    assert rows["seasonal naive"]["wape"] == pytest.approx(14 / (2 * 50 + 7 * 4 + 7 * 5), rel=0.15)
+    for method in ("published", "published, Prophet failing", "published, the others failing"):
+        assert rows[method]["failed"] == 0
+        assert 0 <= rows[method]["cover80"] <= rows[method]["cover95"] <= 1
+
+
+def test_a_contestant_that_fails_is_counted_and_the_product_publishes_all_the_same(series_file, monkeypatch):
+    def hangs(*_, **__):
+        raise RuntimeError("Task timed out")
+
+    monkeypatch.setattr("energy.forecast_prophet.fit_and_predict", hangs)
+    rows = {row["method"]: row for row in forecast_accuracy.rows(series_file, [30], 2)}
+    assert "prophet alone" not in rows
+    assert rows["published"]["series"] == 1
+    assert rows["published"]["mase"] == rows["published, Prophet failing"]["mase"]
+    assert rows["published"]["to_prophet"] is None
+
+
+def test_the_command_prints_a_table_and_json(series_file, monkeypatch, capsys):
+    monkeypatch.setattr(
+        forecast_accuracy, "rows", lambda *asked: [{"case": "30 days", "asked": len(asked), "mase": 0.5}]
+    )
+    accuracy.main(["--series", str(series_file)])
+    *_, heading, figures, _, document = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["case", "asked", "mase"]
+    assert figures.split() == ["30", "days", "3", "0.500"]
+    assert json.loads(document) == {"Forecasts": [{"case": "30 days", "asked": 3, "mase": 0.5}]}
