@@ -198,7 +198,7 @@ _COSTLY = {"high_use", "long_run", "rising_use"}
 class Estimates:
     """What hours and days cost by the tariff, in the order of the summaries; null where the tariff has no price then.
 
-    `unusual` is what the unusual events that matter most used above the usual, `ahead` the energy of the days ahead. Both are
+    `unusual` is what the events that matter most used above the usual, `ahead` the energy of the days ahead. Both are
     empty without a tariff.
     """
 
@@ -242,7 +242,7 @@ def _ahead(money: Money, readings: ReadingsSummary, days: list[ForecastDay]) -> 
 
 
 def add_estimates(facts: Collector, money: Money, told: Estimates) -> None:
-    """What each of the unusual events that matter most cost above the usual, and what the days ahead will cost together."""
+    """What each event that matters most cost above the usual, and what the days ahead will cost together."""
     if not money.costs:
         return
     for number, amount in enumerate(told.unusual, 1):

@@ -304,8 +304,6 @@ def _mostly_off(one: ApplianceSummary) -> bool:
     return one.std_kwh is not None and one.avg_kwh > 0 and one.std_kwh > MOSTLY_OFF_DEVIATION * one.avg_kwh
 
 
-
-
 def _part_of_day(by_hour: list[float | None], hours: range) -> float | None:
     """The share of a day's energy in some of its hours; None unless every hour was read and something was used."""
     known = [kwh for kwh in by_hour if kwh is not None]
