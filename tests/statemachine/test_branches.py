@@ -224,7 +224,7 @@ def test_a_site_without_readings_has_neither_tables_nor_a_report(aws):
     assert (manifest.uploads, manifest.report) == ({}, None)
     assert {name for name, partitions in manifest.tables.items() if partitions} == {"forecast_history"}
     assert "Contents" not in s3.list_objects_v2(Bucket=aws.bucket, Prefix=lake.latest_report_key("empty"))
-    assert "No reading is left" in aws.notifications()[-1][1]
+    assert "no reading is left" in aws.notifications()[-1][1]
     again = run(aws, "empty")
     assert again.status == "SUCCEEDED", (again.error, again.cause)
 
