@@ -79,8 +79,8 @@ bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory
 bench-second: setup  ## how much sooner a second upload is added up that touches one month of twelve
 	@python benchmarks/second_upload.py $(BENCH)
 
-bench-accuracy: setup  ## how good forecasts are (SERIES=daily.csv of unique_id, ds, y)
-	@python -m benchmarks.accuracy $(if $(SERIES),--series "$(SERIES)") $(BENCH)
+bench-accuracy: setup  ## how good forecasts are (SERIES=daily.csv of unique_id, ds, y) and anomalies (HOMES=folder of hourly CSVs)
+	@python -m benchmarks.accuracy $(if $(SERIES),--series "$(SERIES)") $(if $(HOMES),--homes "$(HOMES)") $(BENCH)
 
 clean:  ## remove what was built (keeps your lake)
 	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache

@@ -1,8 +1,10 @@
-"""How good forecasts are, measured with the product's own code on real series.
+"""How good forecasts are, and how well unusual hours are found, measured with the product's own code.
 
-    make bench-accuracy SERIES=daily.csv
+    make bench-accuracy [SERIES=daily.csv] [HOMES=folder of hourly CSVs]
 
-SERIES is a CSV of daily energy, `unique_id,ds,y`. Prints a table, then everything as one JSON document.
+SERIES is a CSV of daily energy, `unique_id,ds,y`; without it forecasts are not measured. HOMES is a folder of CSVs of
+hourly readings, `timestamp,appliance,kwh`; without it unusual hours are looked for in made-up homes alone. Prints a
+table of each, then everything as one JSON document.
 """
 
 import argparse
@@ -16,17 +18,20 @@ type Row = dict[str, str | float | int | None]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures what was asked for."""
-    parser = argparse.ArgumentParser(description="Accuracy of forecasts, by the product's own code.")
-    parser.add_argument("--series", type=Path, required=True, help="daily energy: a CSV with unique_id, ds, y")
+    parser = argparse.ArgumentParser(description="Accuracy of forecasts and of anomalies, by the product's own code.")
+    parser.add_argument("--series", type=Path, help="daily energy: a CSV with unique_id, ds, y")
+    parser.add_argument("--homes", type=Path, help="a folder of CSVs of hourly energy: timestamp, appliance, kwh")
     parser.add_argument("--origins", type=int, default=4, help="forecasts of each series (default 4)")
     parser.add_argument("--history", type=int, nargs="+", default=[30, 90, 365], help="days learnt from")
     asked = parser.parse_args(arguments)
-    from benchmarks import forecast_accuracy
+    from benchmarks import anomaly_accuracy, forecast_accuracy
 
-    measured = {"Forecasts": forecast_accuracy.rows(asked.series, asked.history, asked.origins)}
-    for name, rows in measured.items():
-        print(f"\n{name}\n\n{table(rows)}", flush=True)
-    print(f"\n{json.dumps(measured)}")
+    measured = {}
+    if asked.series:
+        measured["Forecasts"] = forecast_accuracy.rows(asked.series, asked.history, asked.origins)
+        print(f"\nForecasts\n\n{table(measured['Forecasts'])}", flush=True)
+    measured["Unusual hours"] = anomaly_accuracy.rows(asked.homes)
+    print(f"\nUnusual hours\n\n{table(measured['Unusual hours'])}\n\n{json.dumps(measured)}")
 
 
 def table(rows: list[Row]) -> str:

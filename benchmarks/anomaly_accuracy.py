@@ -1,7 +1,5 @@
 """How well unusual hours are found, by the product's own code: where it is known which are, and how long it takes.
 
-    python -m benchmarks.anomaly_accuracy [--homes FOLDER]
-
 Made-up homes are those of `energy generate`. Into the real ones, a FOLDER of CSVs of hourly readings (`timestamp,
 appliance, kwh`), spikes are put: hours drawn by a seed take 2 to 3.5 times as much. What is odd in them anyway has no
 label and counts as wrong, so that their precision is a lower bound; the two rules are to be compared, not believed.
@@ -9,7 +7,6 @@ label and counts as wrong, so that their precision is a lower bound; the two rul
 `flagged` is the share of the hours judged, before anything is put in, that the rule finds, too high or too low.
 """
 
-import argparse
 import datetime as dt
 import statistics
 import time
@@ -161,10 +158,3 @@ def _seconds() -> Row:
         anomalies.find(hourly, _days(hourly), "UTC")
         took.append(time.perf_counter() - began)
     return {"case": f"{MINUTE_ROWS:,} rows by the minute", "method": "both", "seconds": min(took), "aim": SECONDS_AIM}
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="How well unusual hours are found, and how long it takes.")
-    parser.add_argument("--homes", type=Path, help="a folder of CSVs of hourly readings: timestamp, appliance, kwh")
-    for row in rows(parser.parse_args().homes):
-        print("  ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))

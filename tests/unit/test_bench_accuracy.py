@@ -1,11 +1,11 @@
-"""`make bench-accuracy` measures what it says, on a series whose figures are known beforehand."""
+"""`make bench-accuracy` measures what it says, on series and a home whose figures are known beforehand."""
 
 import datetime as dt
 import json
 
 import pytest
 
-from benchmarks import accuracy, forecast_accuracy
+from benchmarks import accuracy, anomaly_accuracy, forecast_accuracy
 
 # Prophet's own, in its arithmetic with dates.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
@@ -59,12 +59,47 @@ def test_a_contestant_that_fails_is_counted_and_the_product_publishes_all_the_sa
     assert rows["published"]["to_prophet"] is None
 
 
-def test_the_command_prints_a_table_and_json(series_file, monkeypatch, capsys):
+def test_unusual_hours_are_measured_by_both_rules_on_homes_as_they_are_and_with_spikes(tmp_path, monkeypatch):
+    monkeypatch.setattr(anomaly_accuracy, "SEEDS", range(2))
+    monkeypatch.setattr(anomaly_accuracy, "MINUTE_ROWS", 10_000)
+    start, day = dt.datetime(2024, 1, 1), [1.0 if hour in {7, 19} else 0.2 for hour in range(24)]
+    hours = [(start + dt.timedelta(hours=n), day[n % 24] * (1 + n % 5 / 50)) for n in range(40 * 24)]
+    lines = [f"{at:%Y-%m-%d %H:%M:%S},heater,{kwh:.4f}" for at, kwh in hours]
+    (tmp_path / "home.csv").write_text("timestamp,appliance,kwh\n" + "\n".join(lines) + "\n")
+    rows = {(row["case"], row["method"]): row for row in anomaly_accuracy.rows(tmp_path)}
+    spiked = {method: rows["home, spikes in 2% of all hours", method] for method in ("robust", "mean_2std")}
+    # Twice the usual of a quiet hour is below the mean of all hours and its deviations, yet not usual for that hour.
+    assert spiked["robust"]["recall"] > 0.95
+    assert spiked["mean_2std"]["recall"] < 0.5
+    assert spiked["robust"]["aim"] == pytest.approx(anomaly_accuracy.HOMES_AIM * spiked["mean_2std"]["f1"])
+    assert spiked["robust"]["flagged"] == 0.0
+    assert rows["all homes, spikes in 2% of all hours", "robust"]["f1"] == spiked["robust"]["f1"]
+    assert {row["case"] for row in rows.values() if "made up" in row["case"]} == {
+        f"made up, noise {noise}, 2 seeds" for noise in ("5%", "10%", "20%")
+    }
+
+
+def test_a_folder_without_homes_is_said(tmp_path):
+    with pytest.raises(SystemExit, match="has no CSV of hourly readings"):
+        anomaly_accuracy.rows(tmp_path)
+
+
+def test_the_command_prints_tables_and_json(series_file, monkeypatch, capsys):
     monkeypatch.setattr(
         forecast_accuracy, "rows", lambda *asked: [{"case": "30 days", "asked": len(asked), "mase": 0.5}]
     )
+    monkeypatch.setattr(anomaly_accuracy, "rows", lambda homes: [{"case": str(homes), "f1": 0.75}])
     accuracy.main(["--series", str(series_file)])
-    *_, heading, figures, _, document = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["case", "asked", "mase"]
-    assert figures.split() == ["30", "days", "3", "0.500"]
-    assert json.loads(document) == {"Forecasts": [{"case": "30 days", "asked": 3, "mase": 0.5}]}
+    printed = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert [line.split() for line in printed[:3]] == [
+        ["Forecasts"],
+        ["case", "asked", "mase"],
+        ["30", "days", "3", "0.500"],
+    ]
+    assert [line.split() for line in printed[3:6]] == [["Unusual", "hours"], ["case", "f1"], ["None", "0.750"]]
+    assert json.loads(printed[6]) == {
+        "Forecasts": [{"case": "30 days", "asked": 3, "mase": 0.5}],
+        "Unusual hours": [{"case": "None", "f1": 0.75}],
+    }
+    accuracy.main(["--homes", "homes"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"Unusual hours": [{"case": "homes", "f1": 0.75}]}
