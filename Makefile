@@ -39,7 +39,7 @@ run: $(SAMPLE)  ## the whole pipeline on sample data, on this machine
 test: setup  ## every test, as in CI
 	@python -m pytest tests
 
-check: setup  ## format, lint, types, fast tests: about a minute
+check: setup policy  ## format, lint, types, scans, fast tests: some minutes
 	@ruff format --check .
 	@ruff check .
 	@mypy
