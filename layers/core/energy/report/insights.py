@@ -275,7 +275,7 @@ def _before(sheet: FactSheet) -> list[str]:
     if sheet.known("F.before_naive_off"):
         said.append(
             sheet.say(
-                "On average they were off by {{F.before_off}}; to expect a repetition was off by"
+                "On average they were off by {{F.before_off}}; to repeat the week before would have been off by"
                 " {{F.before_naive_off}}."
             )
         )

@@ -364,18 +364,21 @@ def _judged(backtest: Backtest | None) -> list[Value]:
 
 
 def _year(forecast: ForecastSummary) -> Table:
-    """By month: the mean day by the trend, and what the season adds to it."""
+    """By month: the mean day by the trend, and what the season adds to it, where two years tell."""
     trend = forecast.year.trend_kwh if forecast.year else {}
     seasons = forecast.year.month_kwh if forecast.year else None
+    title = message("The mean day of each month by the trend, which knows no weekdays")
+    columns = [Column(title=message("Month"), unit="text"), _energy(message("Trend, kWh"), list(trend.values()))]
+    rows: list[list[Value]] = [[month, kwh] for month, kwh in trend.items()]
+    if seasons:
+        title = message("The mean day of each month: its trend, and what the season adds")
+        columns.append(_energy(message("Season, kWh"), seasons))
+        rows = [[month, kwh, seasons[int(month[-2:]) - 1]] for month, kwh in trend.items()]
     return Table(
         id="year",
-        title=message("The mean day of each month: its trend, and what the season adds"),
-        columns=[
-            Column(title=message("Month"), unit="text"),
-            _energy(message("Trend, kWh"), list(trend.values())),
-            _energy(message("Season, kWh"), seasons or []),
-        ],
-        rows=[[month, kwh, seasons[int(month[-2:]) - 1] if seasons else None] for month, kwh in trend.items()],
+        title=title,
+        columns=columns,
+        rows=rows,
         source="forecast summary",
     )
 
