@@ -128,6 +128,12 @@ class Template:
         """How many resources of a type there are."""
         return sum(each["Type"] == kind and self._is_made(each) for each in self._resources.values())
 
+    def alarm_metrics(self) -> int:
+        """How many metrics alarms ask for: each is billed, several where an alarm computes with them."""
+        alarms = (one for one in self._resources.values() if one["Type"] == "AWS::CloudWatch::Alarm")
+        asked = [one["Properties"].get("Metrics") for one in alarms if self._is_made(one)]
+        return sum(sum("MetricStat" in query for query in queries) if queries else 1 for queries in asked)
+
     def _architecture(self, globals_: Mapping[str, Any]) -> Any:
         return self._value((globals_.get("Architectures") or ["x86_64"])[0])
 
@@ -204,7 +210,7 @@ def bill(  # noqa: PLR0913, PLR0917 - what a bill depends on
         ("sns_email", "SNS: messages", uploads, ""),
         ("log_gb", "CloudWatch: logs", logged / _GB, "GB"),
         ("custom_metric_month", "CloudWatch: metrics, by the hour", metrics, "months"),
-        ("alarm_month", "CloudWatch: alarms", template.count("AWS::CloudWatch::Alarm"), ""),
+        ("alarm_month", "CloudWatch: alarms", template.alarm_metrics(), "metrics"),
         ("dashboard_month", "CloudWatch: dashboards", template.count("AWS::CloudWatch::Dashboard"), ""),
         ("trace", "X-Ray: traces", uploads, ""),
         ("kms_key_month", "KMS: keys", template.count("AWS::KMS::Key"), ""),

@@ -38,9 +38,9 @@ TRUE_EN = (
     ("unusual", "{{site.anomalies}} of {{AN.hours_judged}} hours were unusual, or {{AN.share}}."),
     (
         "unusual",
-        "The largest: {{AN1.name}} on {{AN1.timestamp}}, with {{AN1.kwh}} where {{AN1.expected_kwh}} is normal.",
+        "The largest: {{AN1.name}} on {{AN1.start}}, with {{AN1.kwh}} where {{AN1.usual_kwh}} is normal.",
     ),
-    ("unusual", "On {{AN1.timestamp}}, {{AN1.name}} went {{AN1.excess_kwh}} above what is normal for it."),
+    ("unusual", "On {{AN1.start}}, {{AN1.name}} went {{AN1.excess_kwh}} above what is normal for it."),
     ("forecast", "From {{F.first}} to {{F.last}} the home will use {{F.total_kwh}}, give or take."),
     (
         "forecast",
@@ -79,7 +79,7 @@ TRUE_DE = (
     ("peak", "Am meisten braucht das Haus um {{site.peak_hour}}."),
     ("peak", "Abends, {{site.peak_band}}, fallen {{site.peak_share}} des Tages an."),
     ("unusual", "{{site.anomalies}} von {{AN.hours_judged}} Stunden waren auffällig."),
-    ("unusual", "Die größte Abweichung: {{AN1.name}} am {{AN1.timestamp}} mit {{AN1.kwh}}."),
+    ("unusual", "Die größte Abweichung: {{AN1.name}} am {{AN1.start}} mit {{AN1.kwh}}."),
     ("forecast", "Von {{F.first}} bis {{F.last}} werden {{F.total_kwh}} erwartet."),
     ("forecast", "Der höchste Tag ist voraussichtlich {{F.highest_day}} mit {{F.highest_kwh}}."),
     ("A1", "Mit {{A1.kwh}} und {{A1.share}} des Verbrauchs steht das Gerät an der Spitze."),
