@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from ways_of_looking import KEPT, ROOT
 
 from energy.report import render, rules
 from energy.report.facts import FactSheet
 from energy.report.sheet import fact_sheet
 
-ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "build" / "browser"
 sys.path.append(str(ROOT / "tests" / "unit"))
 home, rich_home = importlib.import_module("report_home"), importlib.import_module("rich_home")
 
@@ -28,10 +27,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# The width of a phone, and of a desk.
-WIDTHS = (390, 1280)
-SCHEMES = ("light", "dark")
-LANGUAGES = ("en", "de")
 
 
 def sheet_of(name: str, language: str) -> FactSheet:

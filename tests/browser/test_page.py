@@ -4,8 +4,8 @@ import io
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import KEPT, LANGUAGES, SCHEMES, WIDTHS
 from pypdf import PdfReader
+from ways_of_looking import KEPT, LANGUAGES, SCHEMES, WIDTHS
 
 CHARTS = ["versus", "appliances", "days", "week", "profiles", "forecast"]
 EVERY_WAY = [
