@@ -1,5 +1,6 @@
 """What `sam build` makes: light enough for Lambda, and able to run with nothing but boto3 beside it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local import LocalAws
+from local.record_events import EVENTS, failing_execution
 from tests.functions.model_servers import Bedrock, OpenAi, serving
 from tools.imports import BUDGET_SECONDS, measured
 
@@ -21,27 +24,19 @@ LIMIT_MIB = 250
 COMFORTABLE_MIB = 245
 
 FUNCTIONS = [
-    "ValidateFunction",
-    "AggregateFunction",
-    "DetectAnomaliesFunction",
-    "ForecastProphetFunction",
-    "ForecastStatsforecastFunction",
-    "GenerateReportFunction",
-    "RefreshPartitionsFunction",
-    "ReconcileFunction",
-    "CollectGarbageFunction",
+    name
+    for name, resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
 ]
 # Libraries that belong to other packages: what loads one is larger and slower than it has to be.
-NOT_IN = {
+NOT_BESIDE_CORE = {"polars", "pandas", "numpy", "altair", "prophet", "statsforecast", "pyarrow"}
+NOT_IN = dict.fromkeys(FUNCTIONS, NOT_BESIDE_CORE) | {
     "ValidateFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "AggregateFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "DetectAnomaliesFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "ForecastProphetFunction": {"polars", "pyarrow", "matplotlib", "statsforecast"},
     "ForecastStatsforecastFunction": {"polars", "pyarrow", "prophet"},
     "GenerateReportFunction": {"polars", "pandas", "pyarrow", "numpy"},
-    "RefreshPartitionsFunction": {"polars", "pandas", "numpy", "altair"},
-    "ReconcileFunction": {"polars", "pandas", "numpy", "altair"},
-    "CollectGarbageFunction": {"polars", "pandas", "numpy", "altair"},
 }
 
 
@@ -233,9 +228,35 @@ def test_every_package_does_its_work_with_nothing_beside_it_but_what_lambda_brin
         assert "Note Prophet's failure" not in done.states
         assert "Did Prophet forecast?" not in done.states
         # One after the other: all of them wait for the one before.
-        daily = {verb: aws.invoke(verb, {}) for verb in ("reconcile", "collect_garbage")}
+        daily = {verb: aws.invoke(verb, recorded(verb)) for verb in ("reconcile", "collect_garbage")}
         assert {verb: result.error_type for verb, result in daily.items()} == dict.fromkeys(daily)
         assert daily["reconcile"].payload["looked_at"] == 1
+        assert failing_execution(aws).arn == recorded("explain_failure")["detail"]["executionArn"]
+        explained = aws.invoke("explain_failure", recorded("explain_failure"))
+        assert explained.payload == {"subject": "Energy readings: FAILED raw/sample.csv"}, explained
+
+
+def recorded(verb: str) -> dict[str, Any]:
+    """The recorded event of a function."""
+    return json.loads((EVENTS / f"{verb}.json").read_text())
+
+
+def test_what_the_topic_tells_is_posted_from_its_package(template, boto3_home):
+    code = f"""
+import io, json, os, urllib.request
+posted = []
+urllib.request.urlopen = lambda request, timeout: posted.append(json.loads(request.data)["text"]) or io.BytesIO(b"ok")
+os.environ["SLACK_WEBHOOK_SECRET_ARN"] = "arn"
+import app
+from energy import secrets_manager
+secrets_manager.secret = lambda arn: "https://hooks.slack.example/x"
+class Context:
+    function_name, memory_limit_in_mb, invoked_function_arn, aws_request_id = "test", 128, "arn", "request"
+assert app.handler({recorded("notify_slack")!r}, Context()) == {{"posted": 1}}
+assert posted[0].startswith("Energy readings: FAILED raw/sample.csv\\nWhat: raw/sample.csv ended FAILED"), posted
+"""
+    done = bare_python(template, "NotifySlackFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_imports_stay_within_twice_their_budgets(template):

@@ -14,6 +14,7 @@ from moto.events.models import EventPattern
 from energy.schema import DATABASE, TABLES
 from energy.settings import Settings
 from tests.infra.conftest import MANAGED_POLICIES
+from tools.imports import BUDGET_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = ROOT.parent / "shared" / "data" / "nasty" / "expected.json"
@@ -180,6 +181,11 @@ def test_saved_queries_read_the_tables_in_the_workgroup(resources):
         (parsed,) = sqlglot.parse(query["QueryString"], read="athena")
         of_query = {common.alias for common in parsed.find_all(sqlglot.exp.CTE)}
         assert {table.name for table in parsed.find_all(sqlglot.exp.Table)} - of_query <= known
+
+
+def test_the_imports_of_every_function_have_a_budget(source):
+    functions = (one["Properties"] for one in of_type(source["Resources"], "AWS::Serverless::Function").values())
+    assert {properties["CodeUri"] for properties in functions} == {f"functions/{verb}" for verb in BUDGET_SECONDS}
 
 
 def test_the_database_is_called_what_queries_call_it(source):
