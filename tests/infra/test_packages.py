@@ -14,6 +14,7 @@ from local import LocalAws
 from local.record_events import EVENTS, failing_execution
 from tests.functions.model_servers import Bedrock, OpenAi, serving
 from tools.imports import BUDGET_SECONDS, measured
+from tools.zips import made_for_another
 
 pytestmark = pytest.mark.build
 
@@ -277,3 +278,18 @@ def test_libraries_are_compiled_ahead_and_not_checked_against_their_source(templ
     assert [str(path) for path in compiled if not path.exists()] == []
     # Bit 0: checked by a hash, bit 1: looked at before each import (PEP 552).
     assert {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled} == {0b01}
+
+
+def test_a_layer_is_built_for_the_processor_that_is_asked_for(tmp_path):
+    folder = ROOT / "layers" / "core"
+    command = ["make", "-C", folder, "build-CoreLayer", f"ARTIFACTS_DIR={tmp_path}", f"PYTHON={sys.executable}"]
+    done = subprocess.run([*command, "ARCH=arm64"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(made_for_another("x86_64", tmp_path)) >= 1
+    assert made_for_another("arm64", tmp_path) == []
+
+
+def test_all_that_was_built_runs_where_the_template_says(template):
+    assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
+    assert made_for_another("x86_64") == []
+    assert len(made_for_another("arm64")) > 100

@@ -184,8 +184,8 @@ def test_saved_queries_read_the_tables_in_the_workgroup(resources):
 
 
 def test_the_imports_of_every_function_have_a_budget(source):
-    functions = (one["Properties"] for one in of_type(source["Resources"], "AWS::Serverless::Function").values())
-    assert {properties["CodeUri"] for properties in functions} == {f"functions/{verb}" for verb in BUDGET_SECONDS}
+    functions = of_type(source["Resources"], "AWS::Serverless::Function")
+    assert {properties["CodeUri"] for properties in functions.values()} == {f"functions/{verb}" for verb in BUDGET_SECONDS}
 
 
 def test_the_database_is_called_what_queries_call_it(source):
