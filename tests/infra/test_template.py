@@ -416,6 +416,9 @@ def test_an_event_that_cannot_be_delivered_is_kept(resources):
         ({"status": "ABORTED"}, True),
         # The state machine has told of it, with the reason.
         ({"status": "FAILED", "error": "UploadRejected"}, False),
+        ({"status": "FAILED", "error": "RejectionNotTold"}, True),
+        ({"status": "SUCCEEDED", "output": '{"site":"home","not_announced":"SNS.NotFoundException"}'}, True),
+        ({"status": "SUCCEEDED", "output": '{"site":"home"}'}, False),
         ({"status": "SUCCEEDED"}, False),
         ({"status": "RUNNING"}, False),
     ],

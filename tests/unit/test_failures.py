@@ -91,6 +91,31 @@ def test_what_a_redrive_would_only_end_again_is_not_to_be_redriven(error):
     assert "redrive" not in told.text
 
 
+def test_a_rejection_that_nobody_was_told_of_is_told_with_its_reason():
+    event = ended(error="RejectionNotTold", cause="EMPTY_FILE: it is empty (Nobody could be told: SNS.NotFound)")
+    assert event.told_nobody
+    told = failures.explain(event, [], "energy", "home")
+    assert "Why: RejectionNotTold: EMPTY_FILE: it is empty" in told.text
+    assert "What to do: tell whoever uploaded it, to correct the file" in told.text
+    assert "redrive" not in told.text
+
+
+def test_a_publication_that_nobody_was_told_of_is_no_failure_and_told():
+    event = ended(status="SUCCEEDED", output=json.dumps({"site": "home", "not_announced": "SNS.NotFound"}))
+    assert event.told_nobody
+    told = failures.explain(event, [], "energy", "home")
+    assert told.text.splitlines()[1:4] == [
+        "Where: Announce",
+        "Why: it is published, and nobody could be told of it: SNS.NotFound",
+        "What to do: nothing for the readings; look at the topic, its key and the pipeline's role",
+    ]
+
+
+@pytest.mark.parametrize("detail", [{"output": '{"site": "home"}'}, {"error": "UploadRejected"}, {"output": None}])
+def test_where_people_were_told_nothing_is_counted(detail):
+    assert not ended(**detail).told_nobody
+
+
 def test_the_subject_is_one_line_of_ascii_that_sns_takes():
     key = "raw/häuser/" + "x" * 200 + ".csv"
     state_input = json.dumps({"detail": {"object": {"key": key}}}, ensure_ascii=False)
