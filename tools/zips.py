@@ -64,9 +64,9 @@ def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
 
 
 def made_for_another(architecture: str, built: Path = BUILT) -> list[str]:
-    """The compiled libraries of what was built, below its folder, that do not run on this processor."""
+    """The libraries and programs of what was built, below its folder, that do not run on this processor."""
     found = []
-    for library in sorted(path for path in built.rglob("*") if ".so" in path.suffixes and path.is_file()):
+    for library in sorted(path for path in built.rglob("*") if path.is_file()):
         with library.open("rb") as file:
             header = file.read(20)
         if header[:4] == b"\x7fELF" and int.from_bytes(header[18:], "little") != _MACHINES[architecture]:

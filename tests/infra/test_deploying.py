@@ -128,7 +128,7 @@ def test_a_stage_that_says_otherwise_is_asked_about(tmp_path):
     assert merged("dev", ["Architecture=arm64"], config) == ["Architecture=arm64"]
     with pytest.raises(ValueError, match="sets Architecture=arm64 for dev, and x86_64 was asked for"):
         merged("dev", ["Architecture=x86_64"], config)
-    with pytest.raises(ValueError, match="has no stage tset; it has dev$"):
+    with pytest.raises(ValueError, match=r"has no stage tset; it has dev$"):
         merged("tset", [], config)
 
 

@@ -280,13 +280,19 @@ def test_libraries_are_compiled_ahead_and_not_checked_against_their_source(templ
     assert {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled} == {0b01}
 
 
-def test_a_layer_is_built_for_the_processor_that_is_asked_for(tmp_path):
-    folder = ROOT / "layers" / "core"
-    command = ["make", "-C", folder, "build-CoreLayer", f"ARTIFACTS_DIR={tmp_path}", f"PYTHON={sys.executable}"]
-    done = subprocess.run([*command, "ARCH=arm64"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert len(made_for_another("x86_64", tmp_path)) >= 1
-    assert made_for_another("arm64", tmp_path) == []
+def test_the_largest_function_and_its_layer_can_be_built_for_arm64_too(tmp_path):
+    for name, folder in {
+        "CoreLayer": "layers/core",
+        "ForecastStatsforecastFunction": "functions/forecast_statsforecast",
+    }.items():
+        command = ["make", "-C", ROOT / folder, f"build-{name}", "ARCH=arm64", f"PYTHON={sys.executable}"]
+        done = subprocess.run(
+            [*command, f"ARTIFACTS_DIR={tmp_path / name}"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert made_for_another("arm64", tmp_path / name) == []
+        assert len(made_for_another("x86_64", tmp_path / name)) >= 1
+    assert size_mib(tmp_path) < COMFORTABLE_MIB < LIMIT_MIB
 
 
 def test_all_that_was_built_runs_where_the_template_says(template):

@@ -41,7 +41,6 @@ class EndedExecution(BaseModel):
             return None
         return key if isinstance(key, str) else None
 
-
     @property
     def not_announced(self) -> str | None:
         """The error for which nobody could be told of what it has published; None where people were told."""
