@@ -13,6 +13,7 @@ import typer
 from cli import daily, pipelines, sources
 from cli import stack as stacks
 from cli.output import fail, safe, write_text
+from energy.failures import REDRIVE_DAYS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from cli.pipelines import Pipeline
     from local.history import ExecutionRecord
 
-# What "collect garbage" removes after a week an execution that goes on may need.
-LATEST_REDRIVE = dt.timedelta(days=7)
+LATEST_REDRIVE = dt.timedelta(days=REDRIVE_DAYS)
 # They ran to the end of what the state machine does about it: the state that a redrive would go on from is that end.
 RAN_TO_THEIR_END = {
     "UploadRejected": "correct the file and upload it again under the same name",

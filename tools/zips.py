@@ -2,7 +2,9 @@
 
     python -m tools.zips [--architecture arm64]
 
-Exit 1 where a compiled library is for another processor than the one that is named. Writes .aws-sam/zips/<logical id>.zip, and template.yaml beside them, which names them: what `sam deploy` gets is what
+Exit 1 where a compiled library is for another processor than the one that is named.
+
+Writes .aws-sam/zips/<logical id>.zip, and template.yaml beside them, which names them: what `sam deploy` gets is what
 the printed digests are of. Lambda tells the same digest of what runs (CodeSha256 of GetFunctionConfiguration, base64).
 `sam package` would archive the folders itself, in the order of the file system and with the permissions of the files.
 """
@@ -66,10 +68,12 @@ def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
 def made_for_another(architecture: str, built: Path = BUILT) -> list[str]:
     """The libraries and programs of what was built, below its folder, that do not run on this processor."""
     found = []
+    # Libraries bring code for graphics processors too, which is for no processor of Lambda's.
+    others = set(_MACHINES.values()) - {_MACHINES[architecture]}
     for library in sorted(path for path in built.rglob("*") if path.is_file()):
         with library.open("rb") as file:
             header = file.read(20)
-        if header[:4] == b"\x7fELF" and int.from_bytes(header[18:], "little") != _MACHINES[architecture]:
+        if header[:4] == b"\x7fELF" and int.from_bytes(header[18:], "little") in others:
             found.append(str(library.relative_to(built)))
     return found
 

@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 from samtranslator.yaml_helper import yaml_parse
 
-from tools.destroy import destroy
+from tools.destroy import destroy, left_behind
 from tools.overrides import merged
 from tools.zips import ZIPS, archives
 
@@ -150,6 +150,7 @@ def test_workflows_may_do_no_more_than_they_need():
     (job,) = WORKFLOWS["deploy"]["jobs"].values()
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
     assert job["environment"] == "${{ inputs.environment }}"
+    assert job["if"] == "inputs.environment != 'prod' || github.ref == 'refs/heads/main'"
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         assert "secrets." not in path.read_text()
         assert "pull_request_target" not in path.read_text()
@@ -202,6 +203,13 @@ def test_a_destroyed_stack_leaves_its_data(stack):
     assert destroy("energy", False, boto3.client) == ["readings"]
     assert len(stack.list_object_versions(Bucket="readings")["Versions"]) == 2
     assert boto3.client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def test_the_key_that_a_lake_was_encrypted_with_is_told_of():
+    assert left_behind([], "energy") == []
+    (told,) = left_behind(["1234-key"], "energy")
+    assert "1234-key" in told
+    assert "schedule-key-deletion" in told
 
 
 def test_a_destroyed_stack_takes_its_data_along_where_that_is_said(stack):

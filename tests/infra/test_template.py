@@ -526,6 +526,14 @@ def test_every_parameter_is_described_grouped_and_bounded(source):
             ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"],
             ["", "Europe/", "a b", "../x"],
         ),
+        *(
+            (
+                parameter,
+                ["", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a/b-AbCdEf"],
+                ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:openai", "sk-1", "openai-AbCdEf"],
+            )
+            for parameter in ("OpenAiSecretArn", "SlackWebhookSecretArn")
+        ),
         ("NotificationEmail", ["", "someone@example.org"], ["someone", "a@b", "a b@c.de"]),
         ("DatabaseName", ["energy_db", "e"], ["Energy", "1db", "energy-db"]),
     ],

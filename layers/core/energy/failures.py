@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
+from energy.execution_history import failed_state
+
 # What an execution that goes on needs is garbage after a week (energy.garbage), though AWS would redrive it for two.
 REDRIVE_DAYS = 7
 # States in which the state machine itself ends an execution: a redrive would go on from that end.
@@ -77,15 +79,6 @@ def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, si
             ]
         ),
     )
-
-
-def failed_state(history: list[dict[str, Any]]) -> str | None:
-    """The state that an execution ended in: the one that its last event leads back to; None if it leads to none."""
-    events = {event["id"]: event for event in history}
-    event = events[max(events)] if events else None
-    while event is not None and "stateEnteredEventDetails" not in event:
-        event = events.get(event.get("previousEventId"))
-    return event["stateEnteredEventDetails"]["name"] if event else None
 
 
 def why(ended: EndedExecution) -> str:
