@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check policy fuzz kills load faults bench bench-second bench-accuracy clean
+.PHONY: help setup run test lint check policy fuzz kills load faults bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -39,11 +39,13 @@ run: $(SAMPLE)  ## the whole pipeline on sample data, on this machine
 test: setup  ## every test, as in CI
 	@python -m pytest tests
 
-check: setup policy  ## format, lint, types, scans, fast tests: some minutes
+lint: setup policy  ## format, lint, types, scans of template and code
 	@ruff format --check .
 	@ruff check .
 	@mypy
 	@sam validate --lint
+
+check: lint  ## the same and fast tests: some minutes
 	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
 POLICY_VENV := .venv-policy

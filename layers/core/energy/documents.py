@@ -299,7 +299,8 @@ class ForecastSummary(Document):
 
     `level` and `outer_level` are the shares of days that the two bands should hold. `members` are the appliances in the
     total; where `coherent`, their forecasts add up to it. `series` has the total first, then appliances by name.
-    `year` is null with less than a year.
+    Without `has_spread` nothing tells how sure the total is, and its bands reach from nothing to the double. `year` is
+    null with less than a year.
     """
 
     method: str
@@ -313,6 +314,7 @@ class ForecastSummary(Document):
     appliances_kwh: dict[str, float]
     members: list[str]
     coherent: bool
+    has_spread: bool = True
     series: list[SeriesResult]
     year: YearDecomposition | None
     notes: list[str]

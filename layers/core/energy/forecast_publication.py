@@ -31,7 +31,7 @@ def read_history(publication: Publication) -> History:
 def read_outside(publication: Publication, history: History) -> Outside:
     """What the site's configuration says that its forecast may go by."""
     snapshot = recipes.publication_config(publication)
-    return forecast_weather.outside(snapshot.config.forecast, snapshot.files, history.last_day)
+    return forecast_weather.outside(snapshot.config.forecast, snapshot.files, history)
 
 
 def publish(forecast: SiteForecast, history: History, publication: Publication, by: str) -> ForecastResult:
@@ -162,6 +162,7 @@ def _summary(forecast: SiteForecast, history: History) -> ForecastSummary:
         appliances_kwh={name: _sum_kwh(series) for name, series in sorted(forecast.appliances.items())},
         members=history.members,
         coherent=forecast.coherent,
+        has_spread=forecast.total.has_spread,
         series=[_result(name, series, history) for name, series in _every_series(forecast)],
         year=forecast.year,
         notes=list(dict.fromkeys(forecast.notes)),

@@ -89,4 +89,5 @@ def _series_forecast(name: str | None, answer: Answer, yhat: Mapping[int, Sequen
         past={back: found for back, found in models.items() if back},
         backtest=fitted.backtest(yhat),
         notes=notes,
+        has_spread=raw.has_bounds,
     )

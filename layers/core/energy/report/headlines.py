@@ -75,6 +75,8 @@ def _forecast_card(sheet: FactSheet) -> tuple[str, str, str, str]:
     if "F.total_kwh" not in sheet.facts:
         return sheet.say("Days ahead"), sheet.say("no forecast"), sheet.say("reasons below"), "ahead"
     about = sheet.plural("over {{F.days}} day", "over {{F.days}} days", "F.days")
+    if sheet.known("F.apart"):
+        about = sheet.say("over {{F.days}} days, not of all appliances")
     return sheet.say("Days ahead"), sheet.text("F.total_kwh"), about, "ahead"
 
 
