@@ -158,7 +158,7 @@ def _score(band: Band, origin: Origin) -> dict[str, float]:
 
 
 def _seconds() -> Row:
-    """Both functions on a site of 20 appliances, with everything imported: the best of three, as other work only adds."""
+    """Both functions on a site of 20 appliances, with everything imported: the best of three, since others only add."""
     days = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(TIMED_DAYS)]
     appliances = {
         f"appliance {number}": {
