@@ -14,6 +14,7 @@ from energy import (
     anomaly_hours,
     anomaly_muting,
     anomaly_runs,
+    anomaly_seasons,
     lake,
     parquet,
     recipes,
@@ -132,7 +133,8 @@ def _judge(hours: pl.DataFrame, context: _Context) -> _Judged:
     """Hours of an outage are nothing that an appliance did: neither judged, nor part of what is usual."""
     powered = hours.join(context.outage, on="timestamp_utc", how="anti")
     usual = anomaly_hours.usual_hours(powered)
-    judged = anomaly_hours.judged(powered, usual, context.limits)
+    by_month = anomaly_seasons.usual_by_month(powered, usual)
+    judged = anomaly_hours.judged(anomaly_seasons.with_usual(powered, usual, by_month), context.limits)
     marked = anomaly_runs.with_runs(judged, context.may_be_flat).filter(
         pl.any_horizontal("by_mean", "by_robust", *HOUR_KINDS)
     )
@@ -144,12 +146,12 @@ def _judge(hours: pl.DataFrame, context: _Context) -> _Judged:
         schema={"event_id": pl.String, "severity": pl.String},
         orient="row",
     ).with_columns(event=numbered["event"].unique(maintain_order=True))
-    out = hours.join(context.outage, on="timestamp_utc", how="semi").with_columns(hour=pl.col("timestamp").dt.hour())
+    out = hours.join(context.outage, on="timestamp_utc", how="semi")
     return _Judged(
         hours=_hour_table(marked, numbered, named),
         events=events,
         limited=usual.select("appliance", "limited", limited_number="number").unique(),
-        expected_in_outage=out.join(usual, on=["appliance", "hour"]).select(
+        expected_in_outage=anomaly_seasons.with_usual(out, usual, by_month).select(
             "timestamp", "timestamp_utc", "appliance", "expected"
         ),
     )

@@ -252,7 +252,7 @@ ANOMALIES = Table(
         Column(
             "expected_kwh",
             "double",
-            "usual at this hour of the day, kWh; of what is mostly off when it runs; its mean hour if history is short",
+            "usual at this hour of day and season, kWh; if mostly off, when it runs; its mean hour if history is short",
         ),
         Column(
             "limit_kwh",
