@@ -24,11 +24,15 @@ import moto.awslambda.models
 import moto.cloudformation.parsing
 import moto.core.config
 import moto.events.models
+import moto.glue.models
 import moto.s3.notifications
 import moto.s3.responses
 import moto.sns.models
 import moto.sqs.models
 import moto.stepfunctions.models
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk as aws_sdk_tasks
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as sync_tasks
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_glue as glue_tasks
 import moto.stepfunctions.parser.asl.utils.boto_client
 import moto.stepfunctions.parser.models
 import moto.stepfunctions.responses
@@ -52,6 +56,8 @@ Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
 Judging = Callable[[str, str, dict[str, Any]], None]
 """(ARN of a role, call, its parameters): raises a ClientError where the role may not make the call."""
+RunJob = Callable[[str, str, dict[str, str]], Any]
+"""(name of a job, id of a run, its arguments) to the run, of which `state` and `error` tell how it stands."""
 Started = Callable[[str, str | None, str], None]
 """(key, version id, execution arn), called for every execution that an S3 event started."""
 
@@ -90,6 +96,7 @@ def applied(  # noqa: PLR0913, PLR0917
     before_call: Callable[..., Any] | None,
     sleep: Callable[[float], None],
     judge: Judging | None = None,
+    run_job: RunJob | None = None,
 ) -> Iterator[None]:
     """All seams, for as long as the block lasts."""
     with contextlib.ExitStack() as seams:
@@ -105,6 +112,8 @@ def applied(  # noqa: PLR0913, PLR0917
             rules_reach_their_targets(started, invoke, judge),
             executions_tell_their_end(),
             functions_run_without_docker(invoke),
+            *([jobs_run(run_job)] if run_job is not None else []),
+            objects_are_read_as_text(),
             names_are_stable(),
             retries_wait(sleep),
         ):
@@ -492,6 +501,65 @@ def functions_run_without_docker(invoke: Invoker) -> Iterator[None]:
         return invoke(self.function_name, event)
 
     with mock.patch.object(moto.awslambda.models.LambdaFunction, "_invoke_lambda", run):
+        yield
+
+
+@contextlib.contextmanager
+def jobs_run(run_job: RunJob) -> Iterator[None]:
+    """moto's job runs only pretend to run: here their state is that of the run that was started in their place. And
+    waiting for one always fails in moto's Step Functions, as it looks for a callback that such a task does not have.
+    """
+    job, job_run = moto.glue.models.FakeJob, moto.glue.models.FakeJobRun
+    start, described = job.start_job_run, job_run.as_dict
+    runs: dict[str, Any] = {}
+
+    def started(self: Any, *arguments: Any, **named: Any) -> str:
+        run_id = str(start(self, *arguments, **named))
+        made = next(one for one in self.job_runs if one.job_run_id == run_id)
+        runs[run_id] = run_job(self.name, run_id, dict(made.arguments or {}))
+        return run_id
+
+    def as_dict(self: Any) -> dict[str, Any]:
+        run = runs.get(self.job_run_id)
+        error = {"ErrorMessage": run.error} if run is not None and run.error else {}
+        return {**described(self), **error}
+
+    def status(self: Any) -> str:
+        run = runs.get(self.job_run_id)
+        return str(run.state) if run is not None else "STARTING"
+
+    def wait(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        resolve = self._build_sync_resolver(env, *arguments, **named)
+        found = self._eval_sync(env, resolve, None, None, None)
+        env.stack.append(json.loads(json.dumps(found, default=str)))
+
+    with (
+        mock.patch.object(glue_tasks.StateTaskServiceGlue, "_eval_integration_pattern", wait),
+        mock.patch.object(job, "start_job_run", started),
+        mock.patch.object(job_run, "as_dict", as_dict),
+        mock.patch.object(job_run, "status", property(status), create=True),
+        mock.patch.object(sync_tasks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", 0.2),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def objects_are_read_as_text() -> Iterator[None]:
+    """s3:getObject of Step Functions gives the object's text as Body; moto's the open connection. And it names S3's
+    errors after the service as it is written in the ARN, where AWS writes S3.
+    """
+    call = aws_sdk_tasks.StateTaskServiceAwsSdk._eval_service_task
+
+    def called(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        call(self, env, *arguments, **named)
+        answer = env.stack[-1]
+        if isinstance(answer, dict) and hasattr(answer.get("Body"), "read"):
+            answer["Body"] = answer["Body"].read().decode()
+
+    with (
+        mock.patch.object(aws_sdk_tasks.StateTaskServiceAwsSdk, "_eval_service_task", called),
+        mock.patch.dict(aws_sdk_tasks._SERVICE_ERROR_NAMES, {"s3": "S3"}),
+    ):
         yield
 
 

@@ -126,8 +126,17 @@ def nobody_writes_uploads(template: Template, _: dict[str, Any]) -> Iterator[Fin
             yield f"{name} may {writes[0]} {AN_UPLOAD}"
 
 
+# Whoever stands in for another writes the same: their runs never meet, or write the same bytes.
+STAND_INS = (
+    {"ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"},
+    {"CrunchJobRole", "ValidateFunctionRole"},
+    {"CrunchJobRole", "AggregateFunctionRole"},
+    {"CrunchJobRole", "DetectAnomaliesFunctionRole"},
+)
+
+
 def prefixes_have_one_writer(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
-    """T5: but for the two forecasts, one of which stands in for the other; their names never meet."""
+    """T5: but for those who stand in for another."""
     writers: dict[str, set[str]] = {}
     for name, statement in allowing(template):
         if any(matches_action(action, "s3:PutObject") for action in listed(statement.get("Action", []))):
@@ -141,7 +150,7 @@ def prefixes_have_one_writer(template: Template, _: dict[str, Any]) -> Iterator[
             if pattern != key and matches_text(key, pattern.replace("*", "x"))
         }
         together = names | others
-        if len(together) > 1 and together != {"ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"}:
+        if len(together) > 1 and together not in STAND_INS:
             yield f"{key} is written by {', '.join(sorted(together))}"
         if key in {"*", ""}:
             yield f"{', '.join(sorted(names))} may write everywhere"

@@ -4,6 +4,7 @@ sentence.
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,8 +79,8 @@ def events_of(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
             "appliance": one["appliance"],
             **_from_to(one["timestamp"], one["timestamp_utc"]),
             "hours": len(kwh),
-            "kwh": sum(kwh),
-            "expected_kwh": sum(expected),
+            "kwh": math.fsum(kwh),
+            "expected_kwh": math.fsum(expected),
             "peak_timestamp": one["timestamp"][peak],
             "peak_kwh": kwh[peak],
             "peak_expected_kwh": expected[peak],
@@ -106,7 +107,7 @@ def outages(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
             **_from_to(run["timestamp"].to_list(), run["timestamp_utc"].to_list()),
             "hours": run.height,
             "kwh": 0.0,
-            "expected_kwh": sum(expected),
+            "expected_kwh": math.fsum(expected),
             "peak_timestamp": run["timestamp"][peak],
             "peak_kwh": 0.0,
             "peak_expected_kwh": expected[peak],

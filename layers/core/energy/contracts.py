@@ -209,6 +209,20 @@ class AnomalyResult(Contract):
     count: int
 
 
+class CrunchOutput(Contract):
+    """What the job behind "Crunch with Spark" leaves for the state machine: the answers of the functions that it stands
+    for, as far as there are any; `site` is whose they are. `rejection` says why the file is unusable; `gone`: this
+    version is no more.
+    """
+
+    site: str
+    validated: ValidateOutput | None = None
+    publication: Publication | None = None
+    anomalies: AnomalyResult | None = None
+    rejection: str | None = None
+    gone: bool = False
+
+
 class ForecastProphetInput(Contract):
     """State "Forecast with Prophet"."""
 

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from energy import forecast_history, forecast_prophet, forecast_weather, lake, parquet_rows, recipes, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
@@ -20,7 +20,7 @@ _AREA = "forecast"
 MAX_RESULT_NOTES = 20
 MAX_RESULT_NOTES_BYTES = 6_000
 
-type Row = dict[str, Any]
+Row: TypeAlias = dict[str, Any]
 
 
 def read_history(publication: Publication) -> History:

@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from energy.forecast_config import ForecastConfig
 from energy.forecast_history import History, Series, horizon
@@ -27,7 +28,7 @@ MIN_COVERAGE = 0.9
 LOWEST_C, HIGHEST_C = -90.0, 60.0
 
 # Mean temperature of a day, °C.
-type Temperature = Mapping[dt.date, float]
+Temperature: TypeAlias = Mapping[dt.date, float]
 
 
 @dataclass(frozen=True)

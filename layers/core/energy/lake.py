@@ -10,6 +10,7 @@ DEFAULT_SITE = "home"
 RAW_PREFIX = "raw/"
 MANIFESTS_PREFIX = "manifests/"
 PENDING_PREFIX = "pending/"
+CRUNCHED_PREFIX = "crunched/"
 # Below these, whatever a run or a publication has written lies under a prefix of its own.
 WRITTEN_PREFIXES = ("processed/", "anomalies/", "forecast/", "reports/", "quarantine/")
 # Names of hidden, marker and unfinished files; the state machine's first state, "Anything to read?", has the same.
@@ -125,6 +126,11 @@ def pending_prefix(site: str) -> str:
 def pending_key(site: str, change: str) -> str:
     """One such change; its name begins with that of its run."""
     return f"{pending_prefix(site)}{change}.json"
+
+
+def crunched_key(execution: str, round_number: int) -> str:
+    """What the Glue job answers an execution, in one of its rounds; no longer than the execution can be redriven."""
+    return f"{CRUNCHED_PREFIX}execution={execution}/round={round_number}.json"
 
 
 def site_config_key(site: str) -> str:
