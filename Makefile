@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test lint check policy spark spark-setup fuzz kills load faults bench bench-second bench-accuracy clean
+.PHONY: help setup run test lint check policy spark spark-setup fuzz kills load backlog faults bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -82,6 +82,11 @@ kills: setup  ## kill functions at work (KILLS=200 times, SEED=1) and compare wh
 LOAD ?= 100
 load: setup  ## start executions at once (LOAD=100), then each alone; exit 1 on any difference in what they publish
 	@python -m tests.load --executions $(LOAD)
+
+FILES ?= 1000
+SITES ?= 1
+backlog: setup  ## work off FILES=1000 uploads of SITES=1, killed midway again and again; exit 1 on any lost or there twice
+	@python -m tests.backlog --files $(FILES) --sites $(SITES) --seed $(or $(SEED),1)
 
 faults: setup  ## fail every task of the state machine in every way; prints the number of cells
 	@python -m pytest tests/faults -q

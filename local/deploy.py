@@ -85,7 +85,7 @@ def deploy(  # noqa: PLR0913
     permissions = permissions_of(stack.resource_map, stack_template, role_files)
     return Deployment(
         bucket=_lake_bucket(stack_template, stack.resource_map),
-        state_machine_arn=_only(stack_template, "AWS::StepFunctions::StateMachine", stack.resource_map).arn,
+        state_machine_arn=_pipeline(stack_template, stack.resource_map),
         functions=_functions(stack_template, stack.resource_map, code, bare, permissions if under_roles else None),
         jobs=_jobs(unknown, stack.resource_map, template.parent, permissions if under_roles else None),
         verbs=_verbs(source_template),
@@ -307,11 +307,19 @@ def _lake_bucket(template: dict[str, Any], resources: Any) -> str:
     return str(buckets[0])
 
 
-def _only(template: dict[str, Any], kind: str, resources: Any) -> Any:
-    found = [logical_id for logical_id, resource in template["Resources"].items() if resource["Type"] == kind]
+def _pipeline(template: dict[str, Any], resources: Any) -> str:
+    """The state machine that uploads start: the one that a rule of the template has as its target."""
+    machines = {
+        resources[logical_id].arn
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::StepFunctions::StateMachine"
+    }
+    rules = [each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
+    targets = [target for rule in rules for target in clean_json(rule["Properties"], resources).get("Targets", [])]
+    found = {target["Arn"] for target in targets} & machines
     if len(found) != 1:
-        raise ValueError(f"the template must have one {kind}; it has {len(found)}")
-    return resources[found[0]]
+        raise ValueError(f"the template's rules must have one state machine as their target; they have {len(found)}")
+    return str(found.pop())
 
 
 def _functions(

@@ -39,7 +39,7 @@ import moto.stepfunctions.responses
 from botocore.config import Config
 from moto.events.utils import EventTemplateParser
 from moto.s3.models import FakeDeleteMarker, FakeKey
-from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType, ResourceNotFound
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
 from moto.stepfunctions.parser.asl.antlt4utils.antlr4utils import is_terminal
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
@@ -47,6 +47,13 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
+    distributed_item_processor_worker,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_callback,
+    state_task_service_sfn,
+)
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -63,6 +70,8 @@ Started = Callable[[str, str | None, str], None]
 
 # Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
 ASYNCHRONOUS_ATTEMPTS = 3
+# How often an execution looks whether the one that it waits for has ended.
+_SYNC_SECONDS = 0.1
 _s3_lock = threading.RLock()
 _sequencers = itertools.count()
 _REASONS = {
@@ -116,6 +125,9 @@ def applied(  # noqa: PLR0913, PLR0917
             objects_are_read_as_text(),
             names_are_stable(),
             retries_wait(sleep),
+            maps_go_through_long_lists(),
+            map_runs_are_told_from_the_start(),
+            executions_start_executions(),
         ):
             seams.enter_context(seam)
         yield
@@ -247,6 +259,7 @@ def service_calls_come_back_here(
                 read_timeout=3600,
             ),
         )
+        made.meta.events.register("provide-client-params.s3.PutObject", _body_as_json)
         if before_call is not None:
             made.meta.events.register("before-call", before_call)
         if judge is not None and role_arn is not None:
@@ -263,6 +276,11 @@ def service_calls_come_back_here(
 
     with _replaced_everywhere("boto_client_for", client_for):
         yield
+
+
+def _body_as_json(params: dict[str, Any], **_: Any) -> dict[str, Any] | None:
+    """An object that a state writes to S3 is written as JSON on AWS; moto hands it to boto3 as it is."""
+    return {**params, "Body": json.dumps(params["Body"]).encode()} if isinstance(params.get("Body"), dict) else None
 
 
 @contextlib.contextmanager
@@ -575,6 +593,83 @@ def retries_wait(sleep: Callable[[float], None]) -> Iterator[None]:
     """Retries wait in real time; tests pass a clock that does not."""
     with mock.patch.object(retrier_decl, "time", types.SimpleNamespace(sleep=sleep)):
         yield
+
+
+@contextlib.contextmanager
+def maps_go_through_long_lists() -> Iterator[None]:
+    """A worker of moto's Distributed Map calls itself for each next item, which ends at Python's depth of recursion."""
+
+    def work(self: Any) -> None:
+        frame = self._env
+        job = self._job_pool.next_job()
+        while job is not None:
+            job_frame = frame.open_inner_frame()
+            self._eval_job(env=job_frame, job=job)
+            frame.delete_frame(job_frame)
+            stopped = isinstance(job.job_output, Exception) or self.stopped()
+            following = None if stopped else self._job_pool.next_job()
+            if following is None:
+                # Before the job: whoever waits for the last job finds no frame of this worker any more.
+                frame.delete_frame(frame)
+            self._job_pool.close_job(job)
+            job = following
+
+    with mock.patch.object(distributed_item_processor_worker.DistributedItemProcessorWorker, "eval", work):
+        yield
+
+
+@contextlib.contextmanager
+def map_runs_are_told_from_the_start() -> Iterator[None]:
+    """moto fails to tell of any map run while any execution has not come to its first state."""
+    backend_class = moto.stepfunctions.parser.models.StepFunctionsParserBackend
+
+    def records(executions: list[Any]) -> list[Any]:
+        begun = [execution.exec_worker.env for execution in executions if execution.exec_worker is not None]
+        return [record for env in begun if env is not None for record in env.map_run_record_pool_manager.get_all()]
+
+    def described(self: Any, map_run_arn: str) -> dict[str, Any]:
+        for found in records(self._get_executions()):
+            if found.map_run_arn == map_run_arn:
+                return dict(found.describe())
+        raise ResourceNotFound
+
+    def listed(self: Any, execution_arn: str) -> dict[str, Any]:
+        execution = self.describe_execution(execution_arn=execution_arn)
+        return {"mapRuns": [found.list_item() for found in records([execution])]}
+
+    with (
+        mock.patch.object(backend_class, "describe_map_run", described),
+        mock.patch.object(backend_class, "list_map_runs", listed),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def executions_start_executions() -> Iterator[None]:
+    """What a state asks of Step Functions begins with capitals, and so does the answer; in boto3 neither does."""
+    task = state_task_service_sfn.StateTaskServiceSfn
+    original = task._normalise_parameters
+
+    def asked(self: Any, parameters: dict[str, Any], *arguments: Any, **named: Any) -> None:
+        original(self, parameters, *arguments, **named)
+        _renamed(parameters, str.lower)
+
+    def answered(self: Any, response: dict[str, Any], *_: Any, **__: Any) -> None:  # noqa: ARG001
+        _renamed(response, str.upper)
+
+    with (
+        mock.patch.object(task, "_normalise_parameters", asked),
+        mock.patch.object(task, "_normalise_response", answered),
+        mock.patch.object(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _SYNC_SECONDS),
+    ):
+        yield
+
+
+def _renamed(fields: dict[str, Any], first_letter: Callable[[str], str]) -> None:
+    for name in list(fields):
+        value = fields.pop(name)
+        moment = isinstance(value, dt.datetime)
+        fields[first_letter(name[0]) + name[1:]] = int(value.timestamp() * 1000) if moment else value
 
 
 def restore_object(bucket: Any, name: str, content: bytes, saved: dict[str, Any]) -> None:

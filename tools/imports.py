@@ -34,6 +34,7 @@ BUDGET_SECONDS = {
     "refresh_partitions": 0.5,
     "reconcile": 0.5,
     "collect_garbage": 0.5,
+    "list_backlog": 0.5,
 }
 # What a handler imports when it is first called belongs to its cold start as well.
 FIRST_CALL = {

@@ -22,6 +22,8 @@ ORDER = [
 # Called by a schedule, whose event says nothing to them.
 DAILY = ["collect_garbage", "reconcile"]
 TELLING = ["explain_failure", "notify_slack"]
+# Asked by the state machine that works off a backlog, and by people.
+LISTING = ["list_backlog"]
 
 
 def event(name):
@@ -40,7 +42,7 @@ def answers(tmp_path_factory):
 
 def test_every_function_of_the_state_machine_has_an_event():
     functions = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-    assert functions == sorted([*ORDER, *DAILY, *TELLING])
+    assert functions == sorted([*ORDER, *DAILY, *TELLING, *LISTING])
     assert {path.stem for path in EVENTS.glob("*.json")} == {*ORDER, "s3_event", "env"}
 
 

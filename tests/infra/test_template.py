@@ -32,6 +32,7 @@ WRITES = {
     "GenerateReportFunction": {"reports/site=*/pub=*/*"},
     "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
     "ReconcileFunction": set(),
+    "ListBacklogFunction": {"backlog/lists/*"},
     "CollectGarbageFunction": set(),
     "ExplainFailureFunction": set(),
     "NotifySlackFunction": set(),
@@ -45,6 +46,7 @@ READS = {
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
     "RefreshPartitionsFunction": {"processed/documents/*", "reports/*", "pending/*"},
     "ReconcileFunction": {"manifests/*", "config/*", "quarantine/*/problems.json"},
+    "ListBacklogFunction": {"manifests/*", "config/*", "pending/*", "quarantine/*/problems.json"},
     "CollectGarbageFunction": {"quarantine/*/problems.json"},
     "ExplainFailureFunction": set(),
     "NotifySlackFunction": set(),
@@ -252,7 +254,7 @@ def test_nothing_but_results_what_waited_and_the_latest_report_can_be_deleted(re
 def test_no_role_of_the_stack_can_write_an_upload(resources):
     """So that no result can ever start another run, however the rule may be edited."""
     roles = of_type(resources, "AWS::IAM::Role")
-    assert len(roles) == 14
+    assert len(roles) == 16
     for name, role in roles.items():
         for statement in statements(role):
             if any(re.match("s3:(?!Get|List)", action) for action in actions(statement)):
@@ -322,7 +324,7 @@ def test_managed_policies_are_for_logs_and_traces_only(resources):
 def test_each_function_has_a_role_of_its_own(resources):
     functions = of_type(resources, "AWS::Lambda::Function")
     assert set(functions) == set(WRITES)
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 11
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 12
 
 
 def test_every_statement_gives_its_reason():
@@ -497,7 +499,7 @@ def test_no_lifecycle_rule_touches_uploads_or_current_results(resources):
             assert not rule["Prefix"].startswith("raw")
             assert "raw/".find(rule["Prefix"]) != 0
         if "ExpirationInDays" in rule:
-            assert rule["Prefix"] in {"athena-results/", "crunched/"}
+            assert rule["Prefix"] in {"athena-results/", "crunched/", "backlog/"}
 
 
 def test_buckets_queues_and_topics_refuse_unencrypted_connections(resources):
@@ -583,6 +585,8 @@ def test_outputs_say_how_to_go_on(source):
         "DashboardUrl",
         "ReconcileFunctionName",
         "CollectGarbageFunctionName",
+        "BacklogArn",
+        "ListBacklogFunctionName",
     }
     assert all(output["Description"] for output in source["Outputs"].values())
 

@@ -7,6 +7,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from energy import lake
 
+# S3's word where the current version is hidden; it has another where a version, or a delete marker, is gone for good.
+DELETE_MARKER_CREATED = "Delete Marker Created"
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}$")]
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from energy import lake, parquet, quarantine, store
-from energy.contracts import Deletion, EventObject, Upload, ValidateInput, ValidateOutput
+from energy.contracts import DELETE_MARKER_CREATED, Deletion, EventObject, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
@@ -23,8 +23,6 @@ from energy.site_config import Rules
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
 MAX_SENTENCE_BYTES = 800
-# S3's word where a version other than the current one may be gone, or a delete marker.
-DELETE_MARKER_CREATED = "Delete Marker Created"
 
 
 Judging: TypeAlias = Callable[[Path, Rules, Upload, Path], Judged]
