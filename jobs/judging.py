@@ -166,7 +166,8 @@ def _read(spark: SparkSession, file: _Divided, upload: Upload) -> _Read:
     first.add(file.rows(next(file.chunks())).rows)
     form = judging.form_so_far(first)
     spread = spread_out(spark, file.extents)
-    while True:
+    # The first chunk's form, if it shows one, then the one that all of the file proves.
+    for _ in range(2):
         rows = _kept(spread.mapInArrow(partial(_judge_extents, file, form, upload), _ddl(_CANDIDATES)))
         evidence, done, parts = _gathered(file, form, rows)
         proved = evidence.form()
@@ -176,6 +177,7 @@ def _read(spark: SparkSession, file: _Divided, upload: Upload) -> _Read:
             return _Read(spark, proved, done, rows, numbers, sorted(months))
         rows.unpersist()
         form = proved
+    raise AssertionError("a file proved two forms")
 
 
 def _judge_extents(file: File, form: Form | None, upload: Upload, batches: Batches) -> Batches:

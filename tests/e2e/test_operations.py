@@ -217,6 +217,9 @@ def test_the_same_commands_work_on_a_stack(stack, monkeypatch):
 
     s3 = stack.client("s3")
     s3.create_multipart_upload(Bucket=stack.bucket, Key="raw/flat/unfinished.csv")
+    for site in ("flat", "house"):  # what Spark has answered an execution
+        answer = json.dumps({"site": site, "rejection": "EMPTY_FILE: nothing"})
+        s3.put_object(Bucket=stack.bucket, Key=layout.crunched_key(f"of-{site}", 1), Body=answer.encode())
     dry = told("forget", "flat", "--stack", "energy")
     assert dry["counts"]["raw/"] == 2
     assert dry["counts"]["unfinished uploads"] == 1
@@ -226,6 +229,7 @@ def test_the_same_commands_work_on_a_stack(stack, monkeypatch):
     versions = [each["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
     assert versions
     assert not [key for key in versions if "flat" in key]
+    assert [key for key in versions if key.startswith("crunched/")] == [layout.crunched_key("of-house", 1)]
     # However late an event of a deletion comes, nothing of the site comes back.
     late = json.loads(stack.client("stepfunctions").describe_execution(executionArn=stack.executions()[-1])["input"])
     assert late["detail-type"] == "Object Deleted"

@@ -26,7 +26,7 @@ from tests.spark.random_files import random_file
 NASTY = ROOT.parent / "shared" / "data" / "nasty"
 RANDOM = {f"random_{seed:02}.csv": random_file(seed) for seed in range(20)}
 PART_BYTES = 16 << 10
-SECONDS = 600
+SECONDS = 850
 
 
 def files() -> dict[str, bytes]:
