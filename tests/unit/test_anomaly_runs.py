@@ -72,12 +72,28 @@ def test_sums_alike_of_readings_that_are_not_are_no_flatline():
     assert len(events("flatline", hours(fridge=series), may_be_flat={"fridge"})) == 1
 
 
-def test_a_spike_in_a_flatline_is_part_of_its_event():
+def test_hours_of_a_flatline_are_no_event_of_high_use_as_well():
     series = fridge(20)
     series[100:130] = [0.5] * 30
     rows = found(hours(fridge=series)).events.filter(pl.col("start_timestamp") == START + 100 * HOUR).to_dicts()
-    assert [(row["kinds"], row["hours"]) for row in rows] == [("flatline+high_use", 30)]
+    assert [(row["kinds"], row["hours"]) for row in rows] == [("flatline", 30)]
     assert rows[0]["method"] == "mean_2std+robust+runs"
+
+
+def test_unusual_hours_beside_a_run_are_events_of_their_own():
+    series = fridge(20)
+    series[99], series[100:130], series[130] = 0.4, [0.3] * 30, 0.005
+    rows = found(hours(fridge=series)).events.filter(
+        pl.col("start_timestamp").is_between(START + 98 * HOUR, START + 131 * HOUR)
+    )
+    assert rows.select("kind", "hours").rows() == [("high_use", 1), ("flatline", 30), ("drop", 1)]
+
+
+def test_a_value_that_hangs_while_something_runs_too_long_is_part_of_that_run():
+    series = kettle(20)
+    series[250:281] = [0.08, *[0.1] * 29, 0.05]
+    (row,) = events("long_run", hours(iron=series, fridge=fridge(20)))
+    assert (*spans([row])[0][1:], row["kinds"]) == (250, 281, "long_run+flatline")
 
 
 def test_an_always_on_appliance_that_reads_zero_for_hours_has_stopped():
@@ -88,6 +104,15 @@ def test_an_always_on_appliance_that_reads_zero_for_hours_has_stopped():
     assert row["severity"] in {"medium", "high"}
     assert row["excess_kwh"] == pytest.approx(-12 * 0.06, rel=0.2)
     assert row["explanation"].startswith("fridge: nothing from 08:00 to 20:00 on 2024-03-09, and it never stands still")
+
+
+def test_what_was_used_before_it_stopped_is_no_part_of_the_stop():
+    series = fridge(20)
+    series[199], series[200:212] = 0.01, [0.0] * 12
+    table = hours(fridge=series, oven=wavering(20))
+    (row,) = events("stopped", table)
+    assert (*spans([row])[0][1:], row["kwh"]) == (200, 212, 0.0)
+    assert spans(events("drop", table)) == [("fridge", 199, 200)]
 
 
 def test_an_appliance_that_is_off_at_times_has_not_stopped():
@@ -167,6 +192,16 @@ def test_an_appliance_that_is_left_on_is_a_long_run_though_no_hour_of_it_is_larg
         row["explanation"]
         == "iron: ran 10 hours from 10:00 to 20:00 on 2024-03-11, 1 kWh; a run of it usually takes 1."
     )
+
+
+def test_how_much_a_long_run_is_above_the_usual_goes_by_its_length():
+    chance = random.Random(3)
+    series = [1.2 * chance.uniform(0.9, 1.1) if hour == 18 else 0.0 for _ in range(60) for hour in range(24)]
+    series[50 * 24 + 18 : 50 * 24 + 31] = [1.2] * 13
+    (row,) = events("long_run", hours(iron=series, rest=wavering(60)))
+    assert row["expected_kwh"] == pytest.approx(1.2, rel=0.05)
+    assert row["excess_kwh"] == pytest.approx(12 * 1.2, rel=0.05)
+    assert row["severity"] == "high"
 
 
 def test_runs_of_many_lengths_have_none_that_is_long():

@@ -138,12 +138,15 @@ def _judge(hours: pl.DataFrame, context: _Context) -> _Judged:
     marked = anomaly_runs.with_runs(judged, context.may_be_flat).filter(
         pl.any_horizontal("by_mean", "by_robust", *HOUR_KINDS)
     )
-    marked = marked.with_columns(muted_by=anomaly_muting.muted_by(context.config, context.appliances, HOUR_KINDS))
-    numbered = anomaly_events.numbered(marked)
+    marked = marked.with_columns(normal=anomaly_muting.called_normal(context.config, context.appliances))
+    muted_by = anomaly_muting.muted_by(context.config, context.appliances)
+    numbered = anomaly_events.numbered(marked).with_columns(muted_by=muted_by)
     events = list(anomaly_events.events_of(numbered, context.day_kwh))
+    # What the specification's rule alone found is of no event; it is about high use.
+    marked = marked.with_columns(kind=pl.lit("high_use")).with_columns(muted_by=muted_by).drop("kind")
     named = pl.DataFrame(
-        [(row["event_id"], row["severity"]) for row in events],
-        schema={"event_id": pl.String, "severity": pl.String},
+        [(row["event_id"], row["severity"], row["muted_by"]) for row in events],
+        schema={"event_id": pl.String, "severity": pl.String, "muted_by": pl.String},
         orient="row",
     ).with_columns(event=numbered["event"].unique(maintain_order=True))
     out = hours.join(context.outage, on="timestamp_utc", how="semi")
@@ -166,13 +169,14 @@ def _hour_table(marked: pl.DataFrame, numbered: pl.DataFrame, named: pl.DataFram
     kwh, expected = pl.col("kwh"), pl.col("expected")
     rows = (
         marked.filter(pl.col("by_mean") | pl.col("by_robust"))
-        .join(events, on=keys, how="left", maintain_order="left")
+        .join(events, on=keys, how="left", maintain_order="left", suffix="_event")
         .with_columns(
             z_score=(kwh - pl.col("mean")) / pl.col("std"),
             expected_kwh=expected,
             limit_kwh=pl.col("limit"),
             excess_kwh=kwh - expected,
             severity=pl.col("severity").fill_null("low"),
+            muted_by=pl.when(pl.col("event_id").is_null()).then("muted_by").otherwise("muted_by_event"),
             kind=pl.when("drop").then(pl.lit("drop")).otherwise(pl.lit("high_use")),
             method=pl.when(pl.col("by_mean") & pl.col("by_robust"))
             .then(pl.lit(BOTH))
@@ -195,7 +199,8 @@ def _outages(found: list[_Judged], context: _Context) -> Iterator[dict[str, Any]
         .with_columns(pl.col("expected").list.sum())
     )
     muted = [
-        anomaly_muting.mutes(context.config, None, "outage", start, start) for start in hours["timestamp"].to_list()
+        anomaly_muting.mutes(context.config, None, "outage", start, start + dt.timedelta(hours=1))
+        for start in hours["timestamp"].to_list()
     ]
     muted_by = pl.Series("muted_by", muted, dtype=pl.String)
     return anomaly_events.outages(hours.with_columns(muted_by), context.day_kwh)
