@@ -162,6 +162,25 @@ def test_zeros_of_all_appliances_at_once_are_one_outage_and_nothing_else():
     assert row["expected_kwh"] == pytest.approx(9 * 0.5 + 3 * 2.0 + 12 * 0.06, rel=0.1)
 
 
+def test_a_fridge_that_fails_while_others_are_used_has_stopped_and_is_no_power_cut():
+    dead = range(50 * 24 + 14, 50 * 24 + 44)
+    home = {"fridge": fridge(200), "kettle": kettle(200), "tv": [0.1 * (n % 24 in {19, 20, 21}) for n in range(4800)]}
+    for n in dead:
+        home["fridge"][n] = 0.0
+    table = hours(**home)
+    assert events("outage", table) == []
+    assert spans(events("stopped", table)) == [("fridge", dead.start, dead.stop)]
+
+
+def test_a_power_cut_after_which_one_of_two_stays_off_is_told_as_long_as_it_lasted():
+    home = {"fridge": fridge(200), "router": wavering(200, seed=5, level=0.01, evening=0.01), "kettle": kettle(200)}
+    for series in home.values():
+        series[1205:1212] = [0.0] * 7
+    home["fridge"][1205:1230] = [0.0] * 25
+    assert spans(events("outage", hours(**home))) == [(None, 1205, 1212)]
+    assert spans(events("stopped", hours(**home))) == [("fridge", 1212, 1230)]
+
+
 def test_hours_of_an_outage_do_not_change_what_is_usual():
     home = {"fridge": fridge(20), "oven": wavering(20), "kettle": kettle(20)}
     for series in home.values():
