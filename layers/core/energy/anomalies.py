@@ -227,6 +227,8 @@ def summary(found: Found, config: AnomalyConfig = AnomalyConfig()) -> AnomalySum
         by_appliance=_counts(led, pl.col("appliance")),
         by_day=_counts(led, pl.col("timestamp").dt.date().dt.to_string()),
         events=events.height,
+        events_by_appliance=_counts(_of_one(events), pl.col("appliance")),
+        muted_by_appliance=_counts(_of_one(found.events).filter(pl.col("muted_by").is_not_null()), pl.col("appliance")),
         top=[_event(row) for row in top.iter_rows(named=True)],
         skipped=_reasons(limits, "skipped", "number"),
         limited=_reasons(judged, "limited", "limited_number"),
@@ -238,6 +240,10 @@ def summary(found: Found, config: AnomalyConfig = AnomalyConfig()) -> AnomalySum
 def _reasons(limits: pl.DataFrame, reason: str, number: str) -> dict[str, NotJudged]:
     told = limits.filter(pl.col(reason).is_not_null()).select("appliance", reason, number)
     return {name: NotJudged(reason=why, number=number) for name, why, number in told.iter_rows()}
+
+
+def _of_one(events: pl.DataFrame) -> pl.DataFrame:
+    return events.filter(pl.col("appliance").is_not_null())
 
 
 def _counts(rows: pl.DataFrame, by: pl.Expr) -> dict[Any, int]:
