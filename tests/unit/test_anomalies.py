@@ -217,6 +217,11 @@ def test_the_order_of_rows_does_not_matter():
     assert other.events.equals(one.events)
 
 
+def test_of_no_hours_nothing_is_unusual():
+    found, summary = detected(hours(oven=[1.0]).clear())
+    assert (found.hours.height, found.events.height, summary.count, summary.hours_judged) == (0, 0, 0, 0)
+
+
 def test_no_value_of_a_row_is_nan():
     series = wavering(21)
     series[100], series[210] = 3.0, 0.0

@@ -175,6 +175,10 @@ def test_names_that_nothing_was_read_of_are_told():
         ("{normal: [{at: 2024-03-06T03:00:00+01:00}]}", "local time, without an offset"),
         ("{normal: [{at: yesterday}]}", "a date or a local time"),
         ("{normal: [{at: 20240306}]}", "a date or a local time"),
+        ('{normal: [{at: "20240306"}]}', "a date or a local time"),
+        ("{normal: [{at: 2024-W10-3}]}", "a date or a local time"),
+        ('{normal: [{at: "2024-02-30"}]}', "a date or a local time"),
+        ("{mute: Kettle}", "anomalies.mute is 'Kettle': it must be a list"),
         ("{muted: [{kind: drop}]}", "muted"),
     ],
 )

@@ -40,13 +40,13 @@ _HOURS_AT_ONCE = 1_000_000
 @dataclass(frozen=True)
 class Found:
     """Unusual hours (anomaly_data), events (anomaly_events), how far each appliance could be judged (`limits`), and
-    when the last hour was read, UTC.
+    when the last hour was read, UTC; null if none was.
     """
 
     hours: pl.DataFrame
     events: pl.DataFrame
     limits: pl.DataFrame
-    last: dt.datetime
+    last: dt.datetime | None
 
 
 def detect(request: DetectInput) -> AnomalyResult:
@@ -125,6 +125,8 @@ class _Judged:
 def _some_at_a_time(hourly: pl.DataFrame, limits: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The hours of some appliances after those of others, by name."""
     before = (pl.col("hours").cum_sum() - pl.col("hours")) // _HOURS_AT_ONCE
+    if limits.is_empty():
+        yield hourly
     for _, some in limits.select("appliance", part=before).group_by("part", maintain_order=True):
         yield hourly.join(some.select("appliance"), on="appliance", how="semi")
 
@@ -279,7 +281,7 @@ def _mean_day_kwh(hourly: pl.DataFrame) -> float:
         .agg(pl.col("kwh"))
         .select(pl.col("kwh").list.sum())
     )
-    return math.fsum(by_day["kwh"]) / by_day.height
+    return math.fsum(by_day["kwh"]) / by_day.height if by_day.height else 0.0
 
 
 def _write_table(frame: pl.DataFrame, table: Table, publication: Publication) -> str:

@@ -181,14 +181,14 @@ def event_table(events: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return as_table(frame.sort(order, nulls_last=False), ANOMALY_EVENTS)
 
 
-def by_importance(events: pl.DataFrame, last: dt.datetime) -> pl.DataFrame:
+def by_importance(events: pl.DataFrame, last: dt.datetime | None) -> pl.DataFrame:
     """The most severe first; of equals those that ended in the RECENT_DAYS before `last`, UTC; then those with more
     energy away from the usual.
     """
     rank = pl.col("severity").replace_strict({name: place for place, name in enumerate(SEVERITIES)})
     return events.sort(
         rank,
-        pl.col("end_timestamp_utc") >= last - dt.timedelta(days=RECENT_DAYS),
+        pl.col("end_timestamp_utc") >= pl.lit(last, pl.Datetime) - dt.timedelta(days=RECENT_DAYS),
         pl.col("excess_kwh").abs(),
         "start_timestamp_utc",
         pl.col("appliance").fill_null(""),
