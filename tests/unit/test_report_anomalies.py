@@ -61,6 +61,15 @@ def test_the_sentence_of_an_hour_says_what_is_usual_and_the_limit():
     )
 
 
+def test_hours_of_one_day_are_told_with_the_day_once_and_those_of_two_with_both():
+    said, _ = told(event("high_use", 6))
+    assert "from Fri, 20 Mar 2026, 10:00 to 16:00; usual" in said[-1]
+    said, _ = told(event("high_use", 16))
+    assert "from Fri, 20 Mar 2026, 10:00 to Sat, 21 Mar 2026, 02:00; usual" in said[-1]
+    said, _ = told(event("high_use", 6), code="de")
+    assert "vom Fr., 20. März 2026, 10:00 bis 16:00; üblich" in said[-1]
+
+
 def test_a_slow_fault_is_told_with_its_days():
     weeks = {"start": dt.datetime(2026, 3, 2), "end": dt.datetime(2026, 3, 30), "hours": 28 * 24}
     said, sheet = told(event("rising_use").model_copy(update=weeks))
@@ -144,7 +153,7 @@ def test_where_the_mean_leads_nothing_is_said_to_be_usual_for_an_hour(code, hour
     if code == "en":
         sentences = {
             1: "in the hour from Fri, 20 Mar 2026, 10:00; its mean hour is 0.50 kWh, the limit 1.5 kWh.",
-            6: "to Fri, 20 Mar 2026, 16:00; at its mean it would have been 0.50 kWh.",
+            6: "from Fri, 20 Mar 2026, 10:00 to 16:00; at its mean it would have been 0.50 kWh.",
         }
         assert said[-1].endswith(sentences[hours])
 

@@ -39,22 +39,22 @@ NOT_AT_ALL, BY_MEAN = message("not at all"), message("by its mean and deviations
 
 _EVENT = {
     "outage": message(
-        "No appliance used anything from {{E.start}} to {{E.end}}: a power cut, or a logger that stopped."
+        "No appliance used anything from {{E.start}} to {{E.until}}: a power cut, or a logger that stopped."
     ),
     "stuck_meter": message(
         "{{E.name}} read nothing from {{E.start}} on, then {{E.peak_kwh}} in the hour from {{E.peak}}, as from a meter"
         " that hung and caught up."
     ),
     "stopped": message(
-        "{{E.name}} used nothing from {{E.start}} to {{E.end}}, and it never stands still; usual for that time is"
+        "{{E.name}} used nothing from {{E.start}} to {{E.until}}, and it never stands still; usual for that time is"
         " {{E.usual_kwh}}."
     ),
-    "flatline": message("{{E.name}} read the same value from {{E.start}} to {{E.end}}, as from a meter that hangs."),
+    "flatline": message("{{E.name}} read the same value from {{E.start}} to {{E.until}}, as from a meter that hangs."),
     "long_run": message(
-        "{{E.name}} ran from {{E.start}} to {{E.end}} and used {{E.kwh}}; a run of it usually takes {{E.usual_run}}."
+        "{{E.name}} ran from {{E.start}} to {{E.until}} and used {{E.kwh}}; a run of it usually takes {{E.usual_run}}."
     ),
     "rising_use": message(
-        "{{E.name}} crept up from {{E.start}} to {{E.end}}: from {{E.day_before_kwh}} a day to {{E.day_after_kwh}}."
+        "{{E.name}} crept up from {{E.start}} to {{E.until}}: from {{E.day_before_kwh}} a day to {{E.day_after_kwh}}."
     ),
 }
 _ONE_HOUR = {
@@ -69,10 +69,10 @@ _ONE_HOUR = {
 }
 _HOURS = {
     "high_use": message(
-        "{{E.name}} used {{E.kwh}} from {{E.start}} to {{E.end}}; usual for these hours is {{E.usual_kwh}}."
+        "{{E.name}} used {{E.kwh}} from {{E.start}} to {{E.until}}; usual for these hours is {{E.usual_kwh}}."
     ),
     "drop": message(
-        "{{E.name}} used only {{E.kwh}} from {{E.start}} to {{E.end}}; usual for these hours is {{E.usual_kwh}}."
+        "{{E.name}} used only {{E.kwh}} from {{E.start}} to {{E.until}}; usual for these hours is {{E.usual_kwh}}."
     ),
 }
 # Where the specification's rule alone judges, what is usual is no more than the mean of all hours.
@@ -81,7 +81,7 @@ _ONE_HOUR_BY_MEAN = message(
     " {{E.limit_kwh}}."
 )
 _HOURS_BY_MEAN = message(
-    "{{E.name}} used {{E.kwh}} from {{E.start}} to {{E.end}}; at its mean it would have been {{E.usual_kwh}}."
+    "{{E.name}} used {{E.kwh}} from {{E.start}} to {{E.until}}; at its mean it would have been {{E.usual_kwh}}."
 )
 
 
@@ -115,6 +115,9 @@ def _add_event(facts: Collector, ref: str, one: AnomalyEvent) -> None:
     unit: Unit = "date" if one.kind == "rising_use" else "datetime"
     facts.add(f"{ref}.start", start, unit, _SOURCE)
     facts.add(f"{ref}.end", end, unit, _SOURCE)
+    # Beside the start, whose day it says again only if it is another one.
+    same_day = unit == "datetime" and one.start.date() == one.end.date()
+    facts.add(f"{ref}.until", f"{one.end:%H:%M}" if same_day else end, "text" if same_day else unit, _SOURCE)
     facts.add(f"{ref}.hours", one.hours, "count", _SOURCE)
     facts.kwh(f"{ref}.kwh", one.kwh, _SOURCE)
     facts.kwh(f"{ref}.usual_kwh", one.expected_kwh, _SOURCE)
