@@ -123,6 +123,9 @@ def test_every_kind_is_muted_as_it_really_occurs_and_by_no_other(kind):
     others = [other for other in HOUR_KINDS if other != kind]
     assert told_of_it(*(f"{{appliance: it, kind: {other}}}" for other in others)).by_kind == {kind: 1}
     assert event.kinds[0] == kind
+    everything = found(table)
+    sentences = [*everything.events["explanation"], *everything.hours["explanation"]]
+    assert not any("None" in sentence for sentence in sentences)
 
 
 def test_weeks_of_rising_use_are_muted_by_kind_and_by_a_time_that_is_most_of_them():

@@ -52,7 +52,8 @@ def test_the_event_of_a_rise_has_its_energy_above_what_its_days_took_before():
     assert row["kwh"] == pytest.approx(sum(own[-length:]))
     assert row["hours"] == length * 24
     assert row["severity"] in {"medium", "high"}
-    assert row["explanation"].startswith("fridge: a day's energy crept up from 1.")
+    assert row["explanation"].startswith("fridge: a day's energy crept up from 1.2 to 1.")
+    assert row["explanation"].endswith(f" kWh from {row['start_timestamp']:%Y-%m-%d} to 2024-05-29.")
 
 
 def stepping(count, since, by=0.5, seed=1):

@@ -17,7 +17,9 @@ _SENTENCES = {
     ),
     "stopped": "{who}: nothing {span}, and it never stands still; usual for that time is {expected_kwh} kWh.",
     "flatline": "{who}: one and the same value {span}, as from a meter that hangs; {kwh} kWh in all.",
-    "rising_use": "{who}: a day's energy crept up from {day_kwh_before} to {day_kwh_after} kWh {span}.",
+    "rising_use": (
+        "{who}: a day's energy crept up from {day_kwh_before} to {day_kwh_after} kWh from {first_day} to {last_day}."
+    ),
     "long_run": "{who}: ran {hours} hours {span}, {kwh} kWh; a run of it usually takes {usual_hours}.",
     "high_use": "{who}: {kwh} kWh {span}; usual for these hours is {expected_kwh}.",
     "drop": "{who}: only {kwh} kWh {span}; usual for these hours is {expected_kwh}.",
@@ -56,6 +58,9 @@ def event_sentence(row: Mapping[str, Any]) -> str:
         usual_hours=None if row["usual_hours"] is None else f"{row['usual_hours']:.1f}".removesuffix(".0"),
         at=clock(start),
         span=span(start, end),
+        first_day=start.date(),
+        # It ends with its last day.
+        last_day=(end - dt.timedelta(hours=1)).date(),
         before_peak=span(start, row["peak_timestamp"] or end),
         **told,
     )
