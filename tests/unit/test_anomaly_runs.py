@@ -223,6 +223,13 @@ def test_how_much_a_long_run_is_above_the_usual_goes_by_its_length():
     assert row["severity"] == "high"
 
 
+def test_a_long_run_in_a_short_history_is_above_a_run_and_not_above_mean_hours():
+    series = [1.2 if hour in {7, 12, 18} else 0.0 for _ in range(6) for hour in range(24)]
+    series[4 * 24 + 18 : 4 * 24 + 26] = [1.2] * 8
+    (row,) = events("long_run", hours(iron=series, rest=wavering(6)))
+    assert row["excess_kwh"] == pytest.approx(7 * 1.2)
+
+
 def test_runs_of_many_lengths_have_none_that_is_long():
     chance = random.Random(4)
     series = []

@@ -79,7 +79,8 @@ def events_of(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
     lists = hours.group_by("event", maintain_order=True).agg(
         pl.col("appliance", "muted_by").first(),
         pl.col("usual_run").max(),
-        pl.col("running").first(),
+        # In a short history, what is expected of an hour is the mean of those that run and those that do not.
+        pl.when(pl.col("high").is_null()).then("running").otherwise("expected").first().alias("running"),
         # A rule's limit: that of the one which leads for the appliance.
         pl.col("timestamp", "timestamp_utc", "kwh", "expected"),
         pl.col("limit").fill_null(pl.col("threshold")),
