@@ -120,7 +120,7 @@ def test_auditor_goes_by_energy_and_names_upgrades_with_their_condition():
     heater = GOOD.findings[0]
     assert "200.0 kWh, 62.5% of the total" in fill(heater.text, SHEET)
     assert fill(heater.text, SHEET).endswith(
-        "Unusual hours: 1, far from what is usual for it then; see whether it ran as intended."
+        "Unusual events: 1; hours far from what is usual for it then: 1; see whether it ran as intended."
     )
     assert "Applies if it heats with a plain electric element." in fill(heater.upgrades[0].text, SHEET)
 
@@ -159,7 +159,7 @@ def narrated(readings, anomalies=None, forecast=None):
 def test_an_appliance_that_could_not_be_judged_is_not_said_to_be_fine():
     sheet, narrative = narrated(home.home(), home.anomalies(skipped={"Heater": "constant"}))
     assert "Unusual hours: not judged, every hour used the same energy." in fill(narrative.findings[0].text, sheet)
-    assert "Unusual hours: none." in fill(narrative.findings[1].text, sheet)
+    assert "Unusual events: none." in fill(narrative.findings[1].text, sheet)
 
 
 def test_a_router_is_not_to_be_switched_off():

@@ -43,10 +43,11 @@ def usual_by_month(hours: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
 def with_usual(hours: pl.DataFrame, usual: pl.DataFrame, by_month: pl.DataFrame) -> pl.DataFrame:
     """`hours` with what is usual for each: by its month where that is known, else by the whole history.
 
-    Of an hour in which something runs that is mostly off, `expected` is what is usual when it runs. `running` is of the
-    whole history: whether an appliance is mostly off does not change with the months.
+    Of an hour in which something runs that is mostly off, `expected` is what is usual when it runs, where enough is
+    known to say so. `running` is of the whole history: whether an appliance is mostly off does not change with the
+    months.
     """
-    told = pl.col("high_then").is_not_null()
+    runs, told = pl.col("kwh") > 0, pl.col("high_then").is_not_null()
     high, low, expected, running = (
         pl.when(told).then(f"{name}_then").otherwise(name).alias(name)
         for name in ("high", "low", "expected", "running")
@@ -55,7 +56,7 @@ def with_usual(hours: pl.DataFrame, usual: pl.DataFrame, by_month: pl.DataFrame)
         hours.with_columns(hour=pl.col("timestamp").dt.hour(), month=_month())
         .join(usual.drop("limited", "number"), on=["appliance", "hour"])
         .join(by_month, on=["appliance", "month", "hour"], how="left", suffix="_then")
-        .with_columns(high, low, expected=pl.when(pl.col("kwh") > 0).then(running).fill_null(expected))
+        .with_columns(high, low, expected=pl.when(runs & high.is_not_null()).then(running).fill_null(expected))
         .drop("month", pl.selectors.ends_with("_then"))
     )
 

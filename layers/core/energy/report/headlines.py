@@ -34,9 +34,9 @@ def cards(sheet: FactSheet) -> list[tuple[str, str, str, str]]:
         _day_card(sheet),
         _peak_card(sheet),
         (
-            sheet.say("Unusual hours"),
-            sheet.text("site.anomalies"),
-            sheet.say("of {{AN.hours_judged}} judged"),
+            sheet.say("Unusual events"),
+            sheet.text("AN.events"),
+            sheet.say("in {{AN.hours_judged}} appliance hours judged"),
             "unusual",
         ),
         _forecast_card(sheet),

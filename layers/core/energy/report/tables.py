@@ -3,7 +3,15 @@
 import math
 
 from energy.documents import AnomalySummary, ApplianceSummary, Backtest, ForecastSummary, Quality, ReadingsSummary
-from energy.report.anomaly_facts import BY_MEAN, EVENTS_SHOWN, KIND_NAMES, NOT_AT_ALL, NOT_JUDGED, SEVERITY_NAMES
+from energy.report.anomaly_facts import (
+    BY_MEAN,
+    EVENTS_SHOWN,
+    KIND_NAMES,
+    NOT_AT_ALL,
+    NOT_JUDGED,
+    SEVERITY_NAMES,
+    moments,
+)
 from energy.report.appliances import display_name
 from energy.report.facts import Collector, Column, Table, kwh_decimals
 from energy.report.language import Value, message
@@ -212,8 +220,7 @@ def _unusual(anomalies: AnomalySummary) -> Table:
         ],
         rows=[
             [
-                one.start.isoformat(),
-                one.end.isoformat(),
+                *moments(one),
                 None if one.appliance is None else display_name(one.appliance),
                 KIND_NAMES[one.kind],
                 one.kwh,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # The first that matches the whole sentence counts, so those with the fewest slots come first within a topic.
 PATTERNS = (
     # Unusual hours.
-    message("The configuration calls something normal of {name}, of which nothing was ever read"),
+    message("What the configuration says of anomalies names {name}, of which nothing was ever read"),
     # The forecast.
     message("median of {models}"),
     message("Prophet could not be used in this run; the execution says why"),
