@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 include packaging.mk
 
-.PHONY: help setup run test check policy fuzz kills load faults bench bench-second bench-accuracy clean
+.PHONY: help setup run test lint check policy spark spark-setup fuzz kills load backlog faults bench bench-second bench-accuracy clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -39,11 +39,13 @@ run: $(SAMPLE)  ## the whole pipeline on sample data, on this machine
 test: setup  ## every test, as in CI
 	@python -m pytest tests
 
-check: setup policy  ## format, lint, types, scans, fast tests: some minutes
+lint: setup policy  ## format, lint, types, scans of template and code
 	@ruff format --check .
 	@ruff check .
 	@mypy
 	@sam validate --lint
+
+check: lint  ## the same and fast tests: some minutes
 	@python -m pytest tests/unit tests/functions tests/statemachine/test_definition.py tests/infra -m "not build and not slow" -q
 
 POLICY_VENV := .venv-policy
@@ -54,6 +56,20 @@ $(POLICY_VENV)/.ready: $(VENV)/.ready requirements/policy.txt
 
 policy: setup $(POLICY_VENV)/.ready  ## scan the template and the code: checkov, cfn-lint with its extras, asl-validator, bandit
 	@python -m tests.infra.policy --checkov $(POLICY_VENV)/bin/checkov
+
+SPARK_VENV := .venv-spark
+PYTHON311 ?= $(shell command -v python3.11)
+$(SPARK_VENV)/.ready: $(VENV)/.ready requirements/spark.txt
+	@[ -n "$(PYTHON311)" ] && $(PYTHON311) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Spark runs on Python 3.11, as on AWS Glue 5.1, and none was found. Name one: make spark-setup PYTHON311=…"; exit 1; }
+	@echo "Setting up $(SPARK_VENV) …"
+	@uv venv --quiet --no-project --clear --python $(PYTHON311) $(SPARK_VENV)
+	@uv pip install --quiet --python $(SPARK_VENV)/bin/python --require-hashes -r requirements/spark.txt
+	@touch $@
+
+spark-setup: $(SPARK_VENV)/.ready  ## make the environment in which large uploads are crunched on this machine: PySpark, on Python 3.11
+
+spark: setup spark-setup  ## what Spark makes of files against what the functions make of them, and the branch of the state machine
+	@python -m pytest tests/spark -q
 
 FUZZ ?= 2000
 fuzz: setup  ## judge mutated files (FUZZ=100000 of them, SEED=1); exit 1 on any defect
@@ -66,6 +82,11 @@ kills: setup  ## kill functions at work (KILLS=200 times, SEED=1) and compare wh
 LOAD ?= 100
 load: setup  ## start executions at once (LOAD=100), then each alone; exit 1 on any difference in what they publish
 	@python -m tests.load --executions $(LOAD)
+
+FILES ?= 1000
+SITES ?= 1
+backlog: setup  ## work off FILES=1000 uploads of SITES=1, killed midway again and again; exit 1 on any lost or there twice
+	@python -m tests.backlog --files $(FILES) --sites $(SITES) --seed $(or $(SEED),1)
 
 faults: setup  ## fail every task of the state machine in every way; prints the number of cells
 	@python -m pytest tests/faults -q

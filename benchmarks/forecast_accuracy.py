@@ -11,6 +11,7 @@ and length of history. A Winkler score is the width of the 95 % band and 40 time
 import datetime as dt
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from energy.forecast_history import History, Series, without_gaps
 from energy.forecasting import HORIZON_DAYS, LEVEL, OUTER_LEVEL, Band, SiteForecast, settled
 
 MIN_SCALE = 1e-9
+TIMED_APPLIANCES, TIMED_DAYS, SECONDS_AIM = 20, 90, 20.0
 PUBLISHED, PROPHET = "published", "prophet alone"
 
 
@@ -37,12 +39,13 @@ class Origin:
 
 
 def rows(series_file: Path, history_days: Sequence[int], origins: int) -> list[Row]:
-    """One row for each length of history and method, over all series that are long enough for it."""
-    return [
+    """One row for each length of history and method, over all series that are long enough for it; then the time."""
+    measured = [
         row
         for days in history_days
         for row in _of_length(days, {name: _origins(each, days, origins) for name, each in _read(series_file).items()})
     ]
+    return [*measured, _seconds()]
 
 
 def _read(series_file: Path) -> dict[str, Series]:
@@ -151,6 +154,35 @@ def _score(band: Band, origin: Origin) -> dict[str, float]:
         "cover80": statistics.fmean(low <= was <= high for was, _, low, high, *_ in days),
         "cover95": statistics.fmean(low <= was <= high for was, *_, low, high in days),
         "winkler95": statistics.fmean(_winkler(low, was, high) for was, *_, low, high in days) / origin.scale,
+    }
+
+
+def _seconds() -> Row:
+    """Both functions on a site of 20 appliances, with everything imported: the best of three, since others only add."""
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(TIMED_DAYS)]
+    appliances = {
+        f"appliance {number}": {
+            day: (1 + number) * (2 + position % 7 / 7 + position * 37 % 11 / 11) for position, day in enumerate(days)
+        }
+        for number in range(TIMED_APPLIANCES)
+    }
+    total = {day: sum(series[day] for series in appliances.values()) for day in days}
+    history = History(total, appliances, notes=[], members=sorted(appliances))
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        by_prophet = forecast_prophet.forecast(history, max_series=TIMED_APPLIANCES + 1)
+        past = {
+            name: {0: each.models[forecast_prophet.NAME]}
+            for name, each in ((None, by_prophet.total), *by_prophet.appliances.items())
+        }
+        forecast_statsforecast.forecast(history, past)
+        took.append(time.perf_counter() - began)
+    return {
+        "case": f"{TIMED_APPLIANCES} appliances and their total, {TIMED_DAYS} days",
+        "method": PUBLISHED,
+        "seconds": min(took),
+        "aim": SECONDS_AIM,
     }
 
 

@@ -103,11 +103,13 @@ def _verdict(file: Path, rules: "Rules") -> Iterator["Judged | InputRejected"]:
     """What became of a file. Its rows can be read as long as the context lasts."""
     from energy.errors import InputRejected
     from energy.intake.judging import judge
+    from energy.intake.source import MAX_SPARK_TEXT_BYTES
 
     with tempfile.TemporaryDirectory(prefix="energy-check-") as scratch:
         judged: Judged | InputRejected
         try:
-            judged = judge(file, rules, dt.datetime.now(dt.UTC), Path(scratch), name=file.name)
+            now = dt.datetime.now(dt.UTC)
+            judged = judge(file, rules, now, Path(scratch), name=file.name, most_bytes=MAX_SPARK_TEXT_BYTES)
         except InputRejected as refusal:
             judged = refusal
         except OSError as error:

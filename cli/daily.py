@@ -1,6 +1,7 @@
 """The functions that run once a day on AWS, called now: in a lake folder, or in a deployed stack."""
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -44,8 +45,8 @@ def open_lake(context: ExitStack, lake: Path, timezone: str | None, console: "Co
             fail(f"{error}.")
 
 
-def zone_of_lake(lake: Path) -> str | None:
-    """The time zone that all sites of the lake are published in; None where nothing is published.
+def zone_of_lake(lake: Path, sites: Sequence[str] | None = None) -> str | None:
+    """The time zone that all sites of the lake, or these, are published in; None where nothing is published.
 
     Ends the command where there are several.
     """
@@ -57,7 +58,8 @@ def zone_of_lake(lake: Path) -> str | None:
 
     zones = set()
     for stored, path in LakeFolder(lake).objects():
-        if stored.key.startswith(layout.MANIFESTS_PREFIX):
+        meant = not sites or stored.key in {layout.manifest_key(site) for site in sites}
+        if stored.key.startswith(layout.MANIFESTS_PREFIX) and meant:
             # The function reports a manifest that cannot be read.
             with suppress(pydantic.ValidationError):
                 zones.add(Manifest.model_validate_json(path.read_bytes()).timezone)

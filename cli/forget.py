@@ -124,7 +124,8 @@ def everything(pipeline: "Pipeline", site: str) -> Found:
     versions, query_results = [], []
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=pipeline.bucket):
         for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            if _is_of_site(each["Key"], site):
+            answers = each["Key"].startswith(layout.CRUNCHED_PREFIX)
+            if _is_of_site(each["Key"], site) or (answers and _answers(pipeline, each) == site):
                 versions.append(each)
             elif each["Key"].startswith(_QUERY_RESULTS_PREFIX):
                 query_results.append(each)
@@ -173,6 +174,14 @@ def _is_of_site(key: str, site: str) -> bool:
     if key in {layout.manifest_key(site), layout.site_config_key(site)}:
         return True
     return re.search(rf"/site={re.escape(site)}/", key) is not None
+
+
+def _answers(pipeline: "Pipeline", version: dict[str, Any]) -> str | None:
+    """The site of which a job has answered an execution; None where the answer was deleted."""
+    if "Size" not in version:
+        return None
+    named = {"Bucket": pipeline.bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
+    return str(json.loads(pipeline.client("s3").get_object(**named)["Body"].read())["site"])
 
 
 def _unfinished(pipeline: "Pipeline", site: str) -> list[tuple[str, str]]:

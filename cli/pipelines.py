@@ -29,7 +29,8 @@ _AWS_POLL_SECONDS, _LOCAL_POLL_SECONDS = 2.0, 0.1
 @dataclass(frozen=True)
 class Pipeline:
     """Where the parts of a pipeline are. `folder`: the lake folder; null where it is a stack on AWS. `save` makes the
-    folder hold what has happened until now. `option` names the pipeline on a command line.
+    folder hold what has happened until now. `option` names the pipeline on a command line. `output` is an output of the
+    stack by its name, and `invoke` calls the function that one names: what it answers, or the end of the command.
     """
 
     client: Callable[[str], Any]
@@ -39,6 +40,8 @@ class Pipeline:
     option: str
     folder: "LakeFolder | None" = None
     save: Callable[[], None] = lambda: None
+    output: Callable[[str], str] = str
+    invoke: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda output, event: {}  # noqa: ARG005
 
     def arn_of(self, name: str) -> str:
         """The ARN of the execution of that name."""
@@ -132,6 +135,8 @@ def opened(lake: Path | None, stack: str | None, timezone: str | None, console: 
                 option=f"--lake {folder}",
                 folder=aws.lake,
                 save=aws.save,
+                output=aws.outputs.__getitem__,
+                invoke=lambda output, event: daily.invoke_locally(aws, aws.outputs[output], event),
             )
         return
     yield of_stack(stack)
@@ -150,6 +155,8 @@ def of_stack(stack: str) -> Pipeline:
         database=database,
         state_machine_arn=state_machine_arn,
         option=f"--stack {stack}",
+        output=functools.cache(lambda name: stacks.output(stack, name)[0]),
+        invoke=functools.partial(daily.invoke_on_aws, stack),
     )
 
 

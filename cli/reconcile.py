@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 def reconcile(
     lake: sources.LakeOption = None,
     stack: sources.StackOption = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ZONE",
-            help="Time zone of the sites of a lake folder. Left out: the one that they are published in, else UTC.",
-            show_default=False,
-        ),
-    ] = None,
+    timezone: sources.SitesTimezoneOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was missed, and start nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found and done as JSON.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ import typer
 from cli import checks
 from cli.output import fail, safe
 from energy import lake as layout
+from energy.intake.source import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +47,15 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
         ),
     ] = None,
     built: Annotated[bool, typer.Option("--built", help="Run what `make build` made, not the source tree.")] = False,
+    spark_above: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES",
+            min=1,
+            help="Crunch larger files with Spark, as AWS Glue does. Left out: above 300 MB, where Spark is set up.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Turn files into tables, anomalies, a forecast and a report, on this machine.
 
@@ -65,7 +75,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
     console = Console()
     with ExitStack() as stack:
         with progress.waiting(console, "Starting the local AWS"):
-            aws = _started(stack, lake, built, zone)
+            aws = _started(stack, lake, built, _parameters(zone, spark_above))
         if config:
             for name in checks.read_config(config).named_files():
                 aws.upload(config.parent / name, layout.site_config_file_key(name))
@@ -85,7 +95,19 @@ def _key(site: str, file: Path) -> str:
     return f"{layout.RAW_PREFIX}{folder}{file.name}"
 
 
-def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "LocalAws":
+def _parameters(timezone: str, spark_above: int | None) -> dict[str, str]:
+    """The stack's parameters, where they are not as the template has them. Where there is no Spark, functions read
+    whatever they can.
+    """
+    from local.glue_jobs import what_is_missing
+
+    if spark_above is None and what_is_missing():
+        spark_above = MAX_TEXT_BYTES
+    larger = {} if spark_above is None else {"LambdaMaxBytes": str(spark_above)}
+    return {"SiteTimezone": timezone, **larger}
+
+
+def _started(stack: ExitStack, lake: Path, built: bool, parameters: dict[str, str]) -> "LocalAws":
     from local.lake_folder import LakeDamaged, LakeFolder, LakeInUse
 
     try:
@@ -96,7 +118,7 @@ def _started(stack: ExitStack, lake: Path, built: bool, timezone: str) -> "Local
             folder.unlock()
         from local import LocalAws
 
-        return stack.enter_context(LocalAws(lake=lake, built=built, parameters={"SiteTimezone": timezone}))
+        return stack.enter_context(LocalAws(lake=lake, built=built, parameters=parameters))
     except (LakeDamaged, LakeInUse, FileNotFoundError) as error:
         fail(f"{error}.")
 

@@ -19,6 +19,14 @@ LakeOption = Annotated[
 StackOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="A stack that is deployed on AWS instead.", show_default=False)
 ]
+SitesTimezoneOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE",
+        help="Time zone of the sites of a lake folder. Left out: the one that they are published in, else UTC.",
+        show_default=False,
+    ),
+]
 
 
 class Tables(Protocol):

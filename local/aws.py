@@ -34,6 +34,7 @@ with isolated_environment():  # moto asks boto3 for its regions while it is impo
 
     from local import moto_seams
     from local.deploy import Deployment, deploy
+    from local.glue_jobs import GlueJobs, JobRun
     from local.lambda_runtime import Function, Invocation, InvokeResult, LambdaRuntime
     from local.permissions import Permissions
 
@@ -306,6 +307,7 @@ class LocalAws:
                 before_call=self._fail_service_call,
                 sleep=self._sleep,
                 judge=self._judge if self._under_roles else None,
+                run_job=self._run_job,
             )
         )
         self._runtime = self._start_runtime()
@@ -323,6 +325,7 @@ class LocalAws:
             bare=self._built,
             under_roles=self._under_roles,
         )
+        self._jobs.jobs.update(self._deployment.jobs)
         if self.lake is not None:
             self._restore(self.lake)
         if self._warm:
@@ -360,6 +363,8 @@ class LocalAws:
         }
         runtime = LambdaRuntime(state, environment, guard)
         self._on_exit.callback(runtime.stop)
+        self._jobs = GlueJobs(state, environment, guard)
+        self._on_exit.callback(self._jobs.stop)
         self._on_exit.callback(self._stop_executions)
         return runtime
 
@@ -420,6 +425,9 @@ class LocalAws:
             return json.dumps(payload), True, ""
         result = self._runtime.invoke(self._deployment.functions[name], event)
         return json.dumps(result.payload), result.error_type is not None, result.log[-4096:]
+
+    def _run_job(self, name: str, run_id: str, arguments: dict[str, str]) -> JobRun:
+        return self._jobs.start(name, run_id, arguments)
 
     def _judge(self, role_arn: str, call: str, parameters: dict[str, Any]) -> None:
         self.permissions.judge(role_arn).check(call, parameters)

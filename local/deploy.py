@@ -15,6 +15,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from local.environment import ACCOUNT_ID, REGION
+from local.glue_jobs import Job
 from local.lambda_runtime import Function
 from local.permissions import Permissions, permissions_of
 
@@ -31,6 +32,7 @@ _NAME_PROPERTIES = {
     "AWS::Glue::Table": ("TableInput", "Name"),
     "AWS::Athena::WorkGroup": ("Name",),
     "AWS::Athena::NamedQuery": ("Name",),
+    "AWS::Glue::Job": ("Name",),
 }
 
 Client = Callable[[str], Any]
@@ -43,6 +45,7 @@ class Deployment:
     bucket: str
     state_machine_arn: str
     functions: dict[str, Function]
+    jobs: dict[str, Job]
     verbs: dict[str, str]
     outputs: dict[str, str]
     skipped: dict[str, str]
@@ -82,8 +85,9 @@ def deploy(  # noqa: PLR0913
     permissions = permissions_of(stack.resource_map, stack_template, role_files)
     return Deployment(
         bucket=_lake_bucket(stack_template, stack.resource_map),
-        state_machine_arn=_only(stack_template, "AWS::StepFunctions::StateMachine", stack.resource_map).arn,
+        state_machine_arn=_pipeline(stack_template, stack.resource_map),
         functions=_functions(stack_template, stack.resource_map, code, bare, permissions if under_roles else None),
+        jobs=_jobs(unknown, stack.resource_map, template.parent, permissions if under_roles else None),
         verbs=_verbs(source_template),
         outputs=_outputs(client),
         skipped=skipped,
@@ -258,6 +262,19 @@ def _create_unknown(unknown: dict[str, dict[str, Any]], resources: Any, client: 
                 client("athena").create_work_group(
                     Name=properties["Name"], Configuration={"ResultConfiguration": location}
                 )
+            case "AWS::Glue::Job":
+                # moto mistakes the number of workers for a limit of capacity where both are told.
+                names = (
+                    "Name",
+                    "Role",
+                    "Command",
+                    "DefaultArguments",
+                    "ExecutionProperty",
+                    "GlueVersion",
+                    "WorkerType",
+                )
+                told = {name: str(value) for name, value in properties["DefaultArguments"].items()}
+                client("glue").create_job(**{name: properties[name] for name in names} | {"DefaultArguments": told})
             case "AWS::Athena::NamedQuery":
                 client("athena").create_named_query(**properties)
             case "AWS::SNS::Subscription":
@@ -290,11 +307,19 @@ def _lake_bucket(template: dict[str, Any], resources: Any) -> str:
     return str(buckets[0])
 
 
-def _only(template: dict[str, Any], kind: str, resources: Any) -> Any:
-    found = [logical_id for logical_id, resource in template["Resources"].items() if resource["Type"] == kind]
+def _pipeline(template: dict[str, Any], resources: Any) -> str:
+    """The state machine that uploads start: the one that a rule of the template has as its target."""
+    machines = {
+        resources[logical_id].arn
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::StepFunctions::StateMachine"
+    }
+    rules = [each for each in template["Resources"].values() if each["Type"] == "AWS::Events::Rule"]
+    targets = [target for rule in rules for target in clean_json(rule["Properties"], resources).get("Targets", [])]
+    found = {target["Arn"] for target in targets} & machines
     if len(found) != 1:
-        raise ValueError(f"the template must have one {kind}; it has {len(found)}")
-    return resources[found[0]]
+        raise ValueError(f"the template's rules must have one state machine as their target; they have {len(found)}")
+    return str(found.pop())
 
 
 def _functions(
@@ -319,6 +344,24 @@ def _functions(
             role_file=permissions.file_of(made.role) if permissions is not None else None,
         )
     return functions
+
+
+def _jobs(
+    unknown: dict[str, dict[str, Any]], resources: Any, root: Path, permissions: Permissions | None
+) -> dict[str, Job]:
+    """The jobs by name."""
+    jobs = {}
+    for resource in unknown.values():
+        if resource["Type"] != "AWS::Glue::Job":
+            continue
+        properties = clean_json(resource["Properties"], resources)
+        jobs[properties["Name"]] = Job(
+            name=properties["Name"],
+            script=(root / properties["Command"]["ScriptLocation"]).resolve(),
+            timeout_minutes=float(properties["Timeout"]),
+            role_file=permissions.file_of(properties["Role"]) if permissions is not None else None,
+        )
+    return jobs
 
 
 def _layer_folder(template: dict[str, Any], layer: dict[str, str], code: dict[str, Path]) -> Path:

@@ -142,10 +142,16 @@ def record(described: Mapping[str, Any], history: Sequence[dict[str, Any]]) -> E
 
 def words_of(error: str | None, cause: str | None) -> str:
     """What an error says, in the words of whatever raised it."""
-    words = cause or ""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        words = json.loads(words)["errorMessage"]
+    words = _message(cause or "")
     return words if error == "UploadRejected" else f"{error or ''}: {words}".strip(": ")
+
+
+def _message(cause: str) -> str:
+    """What a function, or a job of Glue, says in its error, which is JSON; any other cause as it is."""
+    with contextlib.suppress(ValueError, AttributeError):
+        told = json.loads(cause)
+        return str(told.get("errorMessage") or told.get("ErrorMessage") or cause)
+    return cause
 
 
 def _was_caught(exited: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> bool:
@@ -156,8 +162,7 @@ def _was_caught(exited: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> boo
 def _failure(event: dict[str, Any]) -> str:
     details = details_of(event)
     error, cause = details.get("error", event["type"]), str(details.get("cause", ""))
-    with contextlib.suppress(ValueError, AttributeError):
-        cause = json.loads(cause).get("errorMessage", cause)
+    cause = _message(cause)
     return f"{error}: {cause}" if cause else str(error)
 
 

@@ -26,7 +26,7 @@ from typing import Any, TextIO
 from local.history import ExecutionRecord, StateVisit
 
 _SAFE_SEGMENT = re.compile(r"(?!\.)[A-Za-z0-9 _=+,.@()-]{1,200}(?<![ .])")
-_NOT_KEPT = ("athena-results/",)
+_NOT_KEPT = ("athena-results/", "crunched/")
 # Step Functions keeps executions for 90 days; a laptop sees fewer than this in that time.
 _MOST_EXECUTIONS = 500
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"

@@ -24,18 +24,22 @@ import moto.awslambda.models
 import moto.cloudformation.parsing
 import moto.core.config
 import moto.events.models
+import moto.glue.models
 import moto.s3.notifications
 import moto.s3.responses
 import moto.sns.models
 import moto.sqs.models
 import moto.stepfunctions.models
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk as aws_sdk_tasks
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as sync_tasks
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_glue as glue_tasks
 import moto.stepfunctions.parser.asl.utils.boto_client
 import moto.stepfunctions.parser.models
 import moto.stepfunctions.responses
 from botocore.config import Config
 from moto.events.utils import EventTemplateParser
 from moto.s3.models import FakeDeleteMarker, FakeKey
-from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType, ResourceNotFound
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
 from moto.stepfunctions.parser.asl.antlt4utils.antlr4utils import is_terminal
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
@@ -43,6 +47,13 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
+    distributed_item_processor_worker,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_callback,
+    state_task_service_sfn,
+)
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -52,11 +63,15 @@ Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
 Judging = Callable[[str, str, dict[str, Any]], None]
 """(ARN of a role, call, its parameters): raises a ClientError where the role may not make the call."""
+RunJob = Callable[[str, str, dict[str, str]], Any]
+"""(name of a job, id of a run, its arguments) to the run, of which `state` and `error` tell how it stands."""
 Started = Callable[[str, str | None, str], None]
 """(key, version id, execution arn), called for every execution that an S3 event started."""
 
 # Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
 ASYNCHRONOUS_ATTEMPTS = 3
+# How often an execution looks whether the one that it waits for has ended.
+_SYNC_SECONDS = 0.1
 _s3_lock = threading.RLock()
 _sequencers = itertools.count()
 _REASONS = {
@@ -90,6 +105,7 @@ def applied(  # noqa: PLR0913, PLR0917
     before_call: Callable[..., Any] | None,
     sleep: Callable[[float], None],
     judge: Judging | None = None,
+    run_job: RunJob | None = None,
 ) -> Iterator[None]:
     """All seams, for as long as the block lasts."""
     with contextlib.ExitStack() as seams:
@@ -105,8 +121,13 @@ def applied(  # noqa: PLR0913, PLR0917
             rules_reach_their_targets(started, invoke, judge),
             executions_tell_their_end(),
             functions_run_without_docker(invoke),
+            *([jobs_run(run_job)] if run_job is not None else []),
+            objects_are_read_as_text(),
             names_are_stable(),
             retries_wait(sleep),
+            maps_go_through_long_lists(),
+            map_runs_are_told_from_the_start(),
+            executions_start_executions(),
         ):
             seams.enter_context(seam)
         yield
@@ -238,6 +259,7 @@ def service_calls_come_back_here(
                 read_timeout=3600,
             ),
         )
+        made.meta.events.register("provide-client-params.s3.PutObject", _body_as_json)
         if before_call is not None:
             made.meta.events.register("before-call", before_call)
         if judge is not None and role_arn is not None:
@@ -254,6 +276,11 @@ def service_calls_come_back_here(
 
     with _replaced_everywhere("boto_client_for", client_for):
         yield
+
+
+def _body_as_json(params: dict[str, Any], **_: Any) -> dict[str, Any] | None:
+    """An object that a state writes to S3 is written as JSON on AWS; moto hands it to boto3 as it is."""
+    return {**params, "Body": json.dumps(params["Body"]).encode()} if isinstance(params.get("Body"), dict) else None
 
 
 @contextlib.contextmanager
@@ -496,6 +523,65 @@ def functions_run_without_docker(invoke: Invoker) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def jobs_run(run_job: RunJob) -> Iterator[None]:
+    """moto's job runs only pretend to run: here their state is that of the run that was started in their place. And
+    waiting for one always fails in moto's Step Functions, as it looks for a callback that such a task does not have.
+    """
+    job, job_run = moto.glue.models.FakeJob, moto.glue.models.FakeJobRun
+    start, described = job.start_job_run, job_run.as_dict
+    runs: dict[str, Any] = {}
+
+    def started(self: Any, *arguments: Any, **named: Any) -> str:
+        run_id = str(start(self, *arguments, **named))
+        made = next(one for one in self.job_runs if one.job_run_id == run_id)
+        runs[run_id] = run_job(self.name, run_id, dict(made.arguments or {}))
+        return run_id
+
+    def as_dict(self: Any) -> dict[str, Any]:
+        run = runs.get(self.job_run_id)
+        error = {"ErrorMessage": run.error} if run is not None and run.error else {}
+        return {**described(self), **error}
+
+    def status(self: Any) -> str:
+        run = runs.get(self.job_run_id)
+        return str(run.state) if run is not None else "STARTING"
+
+    def wait(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        resolve = self._build_sync_resolver(env, *arguments, **named)
+        found = self._eval_sync(env, resolve, None, None, None)
+        env.stack.append(json.loads(json.dumps(found, default=str)))
+
+    with (
+        mock.patch.object(glue_tasks.StateTaskServiceGlue, "_eval_integration_pattern", wait),
+        mock.patch.object(job, "start_job_run", started),
+        mock.patch.object(job_run, "as_dict", as_dict),
+        mock.patch.object(job_run, "status", property(status), create=True),
+        mock.patch.object(sync_tasks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", 0.2),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def objects_are_read_as_text() -> Iterator[None]:
+    """s3:getObject of Step Functions gives the object's text as Body; moto's the open connection. And it names S3's
+    errors after the service as it is written in the ARN, where AWS writes S3.
+    """
+    call = aws_sdk_tasks.StateTaskServiceAwsSdk._eval_service_task
+
+    def called(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        call(self, env, *arguments, **named)
+        answer = env.stack[-1]
+        if isinstance(answer, dict) and hasattr(answer.get("Body"), "read"):
+            answer["Body"] = answer["Body"].read().decode()
+
+    with (
+        mock.patch.object(aws_sdk_tasks.StateTaskServiceAwsSdk, "_eval_service_task", called),
+        mock.patch.dict(aws_sdk_tasks._SERVICE_ERROR_NAMES, {"s3": "S3"}),
+    ):
+        yield
+
+
+@contextlib.contextmanager
 def names_are_stable() -> Iterator[None]:
     """moto ends generated names at random. A lake that is restored must find its bucket under the same name."""
     with mock.patch.object(moto.cloudformation.parsing, "random_suffix", return_value="LOCAL"):
@@ -507,6 +593,83 @@ def retries_wait(sleep: Callable[[float], None]) -> Iterator[None]:
     """Retries wait in real time; tests pass a clock that does not."""
     with mock.patch.object(retrier_decl, "time", types.SimpleNamespace(sleep=sleep)):
         yield
+
+
+@contextlib.contextmanager
+def maps_go_through_long_lists() -> Iterator[None]:
+    """A worker of moto's Distributed Map calls itself for each next item, which ends at Python's depth of recursion."""
+
+    def work(self: Any) -> None:
+        frame = self._env
+        job = self._job_pool.next_job()
+        while job is not None:
+            job_frame = frame.open_inner_frame()
+            self._eval_job(env=job_frame, job=job)
+            frame.delete_frame(job_frame)
+            stopped = isinstance(job.job_output, Exception) or self.stopped()
+            following = None if stopped else self._job_pool.next_job()
+            if following is None:
+                # Before the job: whoever waits for the last job finds no frame of this worker any more.
+                frame.delete_frame(frame)
+            self._job_pool.close_job(job)
+            job = following
+
+    with mock.patch.object(distributed_item_processor_worker.DistributedItemProcessorWorker, "eval", work):
+        yield
+
+
+@contextlib.contextmanager
+def map_runs_are_told_from_the_start() -> Iterator[None]:
+    """moto fails to tell of any map run while any execution has not come to its first state."""
+    backend_class = moto.stepfunctions.parser.models.StepFunctionsParserBackend
+
+    def records(executions: list[Any]) -> list[Any]:
+        begun = [execution.exec_worker.env for execution in executions if execution.exec_worker is not None]
+        return [record for env in begun if env is not None for record in env.map_run_record_pool_manager.get_all()]
+
+    def described(self: Any, map_run_arn: str) -> dict[str, Any]:
+        for found in records(self._get_executions()):
+            if found.map_run_arn == map_run_arn:
+                return dict(found.describe())
+        raise ResourceNotFound
+
+    def listed(self: Any, execution_arn: str) -> dict[str, Any]:
+        execution = self.describe_execution(execution_arn=execution_arn)
+        return {"mapRuns": [found.list_item() for found in records([execution])]}
+
+    with (
+        mock.patch.object(backend_class, "describe_map_run", described),
+        mock.patch.object(backend_class, "list_map_runs", listed),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def executions_start_executions() -> Iterator[None]:
+    """What a state asks of Step Functions begins with capitals, and so does the answer; in boto3 neither does."""
+    task = state_task_service_sfn.StateTaskServiceSfn
+    original = task._normalise_parameters
+
+    def asked(self: Any, parameters: dict[str, Any], *arguments: Any, **named: Any) -> None:
+        original(self, parameters, *arguments, **named)
+        _renamed(parameters, str.lower)
+
+    def answered(self: Any, response: dict[str, Any], *_: Any, **__: Any) -> None:  # noqa: ARG001
+        _renamed(response, str.upper)
+
+    with (
+        mock.patch.object(task, "_normalise_parameters", asked),
+        mock.patch.object(task, "_normalise_response", answered),
+        mock.patch.object(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _SYNC_SECONDS),
+    ):
+        yield
+
+
+def _renamed(fields: dict[str, Any], first_letter: Callable[[str], str]) -> None:
+    for name in list(fields):
+        value = fields.pop(name)
+        moment = isinstance(value, dt.datetime)
+        fields[first_letter(name[0]) + name[1:]] = int(value.timestamp() * 1000) if moment else value
 
 
 def restore_object(bucket: Any, name: str, content: bytes, saved: dict[str, Any]) -> None:

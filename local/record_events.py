@@ -168,6 +168,8 @@ def record() -> list[Path]:
         **payloads(execution, verbs),
         "reconcile": scheduled_event("ReconcileSchedule"),
         "collect_garbage": scheduled_event("CollectGarbageSchedule"),
+        # As a person asks what there is to do: nothing is written then.
+        "list_backlog": {"find": "uploads", "sites": [], "anew": False},
         "explain_failure": failure,
         "notify_slack": notice,
     }

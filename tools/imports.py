@@ -36,6 +36,7 @@ BUDGET_SECONDS = {
     "collect_garbage": 0.5,
     "explain_failure": 0.5,
     "notify_slack": 0.5,
+    "list_backlog": 0.5,
 }
 # What a handler imports when it is first called belongs to its cold start as well.
 FIRST_CALL = {

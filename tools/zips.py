@@ -4,14 +4,16 @@
 
 Exit 1 where a compiled library is for another processor than the one that is named.
 
-Writes .aws-sam/zips/<logical id>.zip, and template.yaml beside them, which names them: what `sam deploy` gets is what
-the printed digests are of. Lambda tells the same digest of what runs (CodeSha256 of GetFunctionConfiguration, base64).
-`sam package` would archive the folders itself, in the order of the file system and with the permissions of the files.
+Writes .aws-sam/zips/<logical id>.zip, scripts of jobs as <logical id>.py, and template.yaml beside them, which names
+them: what `sam deploy` gets is what the printed digests are of. Lambda tells the same digest of what runs (CodeSha256
+of GetFunctionConfiguration, base64). `sam package` would archive the folders itself, in the order of the file system
+and with the permissions of the files.
 """
 
 import argparse
 import base64
 import hashlib
+import io
 import sys
 import zipfile
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "layers" / "core" / "energy"
 BUILT, ZIPS = ROOT / ".aws-sam" / "build", ROOT / ".aws-sam" / "zips"
 _CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 _DEFINITION = {"AWS::Serverless::StateMachine": "DefinitionUri"}
@@ -29,6 +32,21 @@ _FILE_MODE, _RUNNABLE_MODE = 0o100644, 0o100755
 _UNIX = 3
 # The processors of Lambda, as compiled libraries name them (ELF header, e_machine, two bytes at 18).
 _MACHINES = {"x86_64": 62, "arm64": 183}
+# What carries the archive of a job: it makes the archive importable, here and on the workers, and runs the job.
+_CARRIER = """# Made of {name} by tools/zips.py; do not edit.
+import base64
+import pathlib
+import sys
+import tempfile
+
+path = pathlib.Path(tempfile.mkdtemp()) / "job.zip"
+path.write_bytes(base64.b64decode("{archive}"))
+sys.path.insert(0, str(path))
+
+from jobs import {module}
+
+{module}.main(archive=path)
+"""
 
 
 def archive(folder: Path, target: Path) -> str:
@@ -37,12 +55,32 @@ def archive(folder: Path, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
         for path in files:
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _MOMENT)
-            entry.create_system = _UNIX
-            entry.compress_type = zipfile.ZIP_DEFLATED
             mode = _RUNNABLE_MODE if path.stat().st_mode & 0o100 else _FILE_MODE
-            entry.external_attr = mode << 16
-            made.writestr(entry, path.read_bytes(), compresslevel=9)
+            _add(made, path.relative_to(folder).as_posix(), path.read_bytes(), mode)
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
+def _add(made: zipfile.ZipFile, name: str, content: bytes, mode: int = _FILE_MODE) -> None:
+    entry = zipfile.ZipInfo(name, _MOMENT)
+    entry.create_system = _UNIX
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = mode << 16
+    made.writestr(entry, content, compresslevel=9)
+
+
+def script(entry: Path, target: Path) -> str:
+    """Writes the script of a job with all that it imports of ours in it; its SHA-256.
+
+    Glue takes one file, and `sam deploy` uploads no other for it. The archive that the script carries goes to Spark's
+    workers as well.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+        for folder in (CORE, entry.parent):
+            for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+                _add(made, path.relative_to(folder.parent).as_posix(), path.read_bytes())
+    encoded = base64.b64encode(packed.getvalue()).decode()
+    target.write_text(_CARRIER.format(name=entry.name, module=entry.stem, archive=encoded))
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
@@ -61,6 +99,10 @@ def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
             (zips / f"{logical_id}.asl.json").write_bytes(definition)
             digests[logical_id] = hashlib.sha256(definition).hexdigest()
             properties[name] = f"{logical_id}.asl.json"
+        elif resource["Type"] == "AWS::Glue::Job":
+            entry = (built / properties["Command"]["ScriptLocation"]).resolve()
+            digests[logical_id] = script(entry, zips / f"{logical_id}.py")
+            properties["Command"]["ScriptLocation"] = f"{logical_id}.py"
     (zips / "template.yaml").write_text(yaml_dump(template))
     return digests
 

@@ -140,6 +140,13 @@ def _glue_table(action: str) -> "_Asks":
     return asked
 
 
+def _glue_job(action: str) -> "_Asks":
+    def asked(parameters: Parameters, surroundings: Surroundings) -> list[Request]:
+        return [Request(action, surroundings.arn("glue", f"job/{parameters['JobName']}"))]
+
+    return asked
+
+
 def _queue(action: str, *with_key: str) -> "_Asks":
     """`with_key`: what it asks of the queue's key, if that is one of the account's."""
 
@@ -212,6 +219,8 @@ _CALLS: dict[str, _Asks] = {
     "glue.BatchCreatePartition": _glue_table("glue:BatchCreatePartition"),
     "glue.BatchUpdatePartition": _glue_table("glue:BatchUpdatePartition"),
     "glue.BatchDeletePartition": _glue_table("glue:BatchDeletePartition"),
+    "glue.StartJobRun": _glue_job("glue:StartJobRun"),
+    "glue.GetJobRun": _glue_job("glue:GetJobRun"),
     "sqs.SendMessage": _queue("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt"),
     "sqs.ReceiveMessage": _queue("sqs:ReceiveMessage", "kms:Decrypt"),
     "sqs.DeleteMessage": _queue("sqs:DeleteMessage"),

@@ -12,7 +12,8 @@ import types
 from pathlib import Path
 
 
-def _enforce_role(file: Path) -> None:
+def enforce_role(file: Path) -> None:
+    """From now on every call of this process is that of the role in the file."""
     package = types.ModuleType("local")  # without what local/__init__.py and its moto bring
     package.__path__ = [str(Path(__file__).resolve().parents[1])]
     sys.modules["local"] = package
@@ -27,7 +28,7 @@ def _enforce_role(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    _enforce_role(Path(os.environ.pop("FUNCTION_ROLE")))
+    enforce_role(Path(os.environ.pop("FUNCTION_ROLE")))
     sys.path[0] = os.getcwd()  # as with `python -m`
     sys.argv[0] = "awslambdaric"
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)

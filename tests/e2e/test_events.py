@@ -31,6 +31,8 @@ ORDER = [
 # Called by a schedule, whose event says nothing to them.
 DAILY = {"collect_garbage": "CollectGarbageSchedule", "reconcile": "ReconcileSchedule"}
 TELLING = ["explain_failure", "notify_slack"]
+# Asked by the state machine that works off a backlog, and by people.
+LISTING = ["list_backlog"]
 
 
 def event(name):
@@ -49,7 +51,7 @@ def answers(tmp_path_factory):
 
 def test_every_function_has_an_event():
     functions = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
-    assert functions == sorted([*ORDER, *DAILY, *TELLING])
+    assert functions == sorted([*ORDER, *DAILY, *TELLING, *LISTING])
     assert {path.stem for path in EVENTS.glob("*.json")} == {*functions, "s3_event", "env"}
 
 
@@ -80,6 +82,7 @@ def test_what_is_called_beside_the_state_machine_runs_with_its_recorded_event(tm
             assert scheduled_event(rule) == event(verb)
             result = aws.invoke(verb, event(verb))
             assert result.error_type is None, result.payload
+        assert aws.invoke("list_backlog", event("list_backlog")).payload["looked_at"] == 1
 
 
 def test_the_state_machine_still_calls_the_functions_as_recorded(tmp_path):

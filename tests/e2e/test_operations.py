@@ -117,37 +117,38 @@ def test_a_redriven_execution_publishes_what_it_was_for(lake):
     assert set(manifest(LakeFolder(lake), "cabin").uploads) == {"raw/cabin/march.csv", "raw/cabin/april.csv"}
 
 
-def test_a_site_is_made_anew_as_its_configuration_says_now(lake, tmp_path):
+def test_a_site_is_made_anew_as_its_configuration_says_now(lake):
     folder = LakeFolder(lake)
     before = tables(folder, "home")
-    dry = told("reprocess", "home", "--lake", lake, "--dry-run")
-    assert list(dry["started"]) == ["raw/march.csv", "raw/refused.csv"]
-    assert dry["ended"] == {}
+    dry = told("reprocess", "home", "--anew", "--lake", lake, "--dry-run")
+    assert dry["found"]["shown"]["shown"] == ["raw/march.csv", "raw/refused.csv"]
+    assert dry["runs"] == []
+    assert "1 published, 1 refused before" in energy("reprocess", "home", "--lake", lake)
 
     with LocalAws(lake, warm=False) as aws:
         assert aws.put(layout.site_config_key("home"), b"readings: {timestamps_mark: end}\n") is None
     assert first_reading(folder, "home") == "2026-03-02T00:00:00"
-    done = told("reprocess", "home", "--lake", lake, code=1)
-    assert done["started"].keys() == dry["started"].keys()
-    assert done["started"]["raw/march.csv"] != dry["started"]["raw/march.csv"]
-    assert [done["ended"][done["started"][key]] for key in sorted(done["started"])] == ["SUCCEEDED", "FAILED"]
+    (run,) = told("reprocess", "home", "--lake", lake, code=1)["runs"]
+    assert run["uploads"] == {"total": 2, "done": 1, "failed": 1}
+    assert [failure["key"] for failure in run["failures"]] == ["raw/refused.csv"]
     assert first_reading(folder, "home") == "2026-03-01T23:00:00"
-    assert manifest(folder, "home").uploads["raw/march.csv"].upload.reprocessed == 1
+    assert manifest(folder, "home").uploads["raw/march.csv"].upload.reprocessed == 0
 
     with LocalAws(lake, warm=False) as aws:
         aws.delete(layout.site_config_key("home"))
-    energy("reprocess", "home", "--lake", lake, code=1)
+    energy("reprocess", "home", "--anew", "--lake", lake, code=1)
     again = tables(folder, "home")
     # Which forecasts were published when is a record of its own; all else is as it was.
     assert {name for name in before if before[name] != again[name]} <= {"forecast_history", "forecast_accuracy"}
-    assert manifest(folder, "home").uploads["raw/march.csv"].upload.reprocessed == 2
+    assert manifest(folder, "home").uploads["raw/march.csv"].upload.reprocessed == 1
 
 
-def test_a_configuration_that_cannot_be_used_is_said_once_and_starts_nothing(lake):
+def test_a_configuration_that_cannot_be_used_is_said_once(lake):
     with LocalAws(lake, warm=False) as aws:
         aws.put(layout.site_config_key("home"), b"readings: {units: Wh}\n")
     before = len(LakeFolder(lake).executions())
-    assert "config/home.yaml: readings.units is no setting" in energy("reprocess", "home", "--lake", lake, code=1)
+    said = energy("reprocess", "home", "--lake", lake, "--dry-run", code=1)
+    assert "config/home.yaml: readings.units is no setting" in said
     assert len(LakeFolder(lake).executions()) == before
     with LocalAws(lake, warm=False) as aws:
         aws.delete(layout.site_config_key("home"))
@@ -208,16 +209,17 @@ def test_the_same_commands_work_on_a_stack(stack, monkeypatch):
     monkeypatch.setattr("cli.pipelines._AWS_POLL_SECONDS", 0.2)
     assert [each["status"] for each in told("executions", "--stack", "energy")] == ["SUCCEEDED"] * 2
     stack.fail_next("detect_anomalies", "KeyError", "'kwh'")
-    failed = told("reprocess", "flat", "--stack", "energy", code=1)
-    (name,) = failed["started"].values()
-    assert failed["ended"] == {name: "FAILED"}
-    again = told("reprocess", "flat", "--stack", "energy", code=1)
-    assert again["started_before"] == {"raw/flat/march.csv": name}
+    (failed,) = told("reprocess", "flat", "--anew", "--stack", "energy", code=1)["runs"]
+    (failure,) = failed["failures"]
+    assert (failure["site"], failure["why"]) == ("flat", "KeyError: 'kwh'")
     (one,) = told("executions", "--stack", "energy", "--failed")
-    assert (one["name"], one["failed_at"]) == (name, "Detect anomalies")
+    assert (one["name"].startswith(failed["name"]), one["failed_at"]) == (True, "Detect anomalies")
 
     s3 = stack.client("s3")
     s3.create_multipart_upload(Bucket=stack.bucket, Key="raw/flat/unfinished.csv")
+    for site in ("flat", "house"):  # what Spark has answered an execution
+        answer = json.dumps({"site": site, "rejection": "EMPTY_FILE: nothing"})
+        s3.put_object(Bucket=stack.bucket, Key=layout.crunched_key(f"of-{site}", 1), Body=answer.encode())
     dry = told("forget", "flat", "--stack", "energy")
     assert dry["counts"]["raw/"] == 2
     assert dry["counts"]["unfinished uploads"] == 1
@@ -227,6 +229,7 @@ def test_the_same_commands_work_on_a_stack(stack, monkeypatch):
     versions = [each["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
     assert versions
     assert not [key for key in versions if "flat" in key]
+    assert [key for key in versions if key.startswith("crunched/")] == [layout.crunched_key("of-house", 1)]
     # However late an event of a deletion comes, nothing of the site comes back.
     late = json.loads(stack.client("stepfunctions").describe_execution(executionArn=stack.executions()[-1])["input"])
     assert late["detail-type"] == "Object Deleted"

@@ -71,7 +71,7 @@ def home(aws, tmp_path_factory):
 
 def test_an_upload_is_published_in_every_table(aws, home):
     assert home.output["site"] == "home"
-    assert home.states[:2] == ["Anything to read?", "Validate upload"]
+    assert home.states[:3] == ["Anything to read?", "Large upload?", "Validate upload"]
     assert home.states[-1] == "Published"
     tables = table_bytes(aws, "home")
     assert {key[0] for key in tables} == set(TABLES)
@@ -173,7 +173,13 @@ def test_a_broken_file_fails_with_its_reason_and_leaves_all_as_it_was(aws, home,
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
     done = run(aws, broken, "raw/broken.csv")
     assert (done.status, done.error) == ("FAILED", "UploadRejected")
-    assert done.states == ["Anything to read?", "Validate upload", "Report rejection", "UploadRejected"]
+    assert done.states == [
+        "Anything to read?",
+        "Large upload?",
+        "Validate upload",
+        "Report rejection",
+        "UploadRejected",
+    ]
     version = aws.client("s3").head_object(Bucket=aws.bucket, Key="raw/broken.csv")["VersionId"]
     (found,) = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix="quarantine/site=home/")["Contents"]
     key = found["Key"]

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import datetime as dt
+import json
 import os
 import re
 import signal
@@ -364,3 +365,47 @@ def _gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_a_distributed_map_goes_through_a_long_list_and_its_run_is_told(aws):
+    """Longer than Python's recursion is deep."""
+    states, items = aws.client("stepfunctions"), 1500
+    machine = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "Label": "Each",
+                "MaxConcurrency": 1,
+                "ToleratedFailurePercentage": 100.0,
+                "Items": f"{{% [1..{items}] %}}",
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Odd?",
+                    "States": {
+                        "Odd?": {
+                            "Type": "Choice",
+                            "Choices": [{"Condition": "{% $states.input % 2 = 1 %}", "Next": "Odd"}],
+                            "Default": "Even",
+                        },
+                        "Odd": {"Type": "Fail", "Error": "Odd"},
+                        "Even": {"Type": "Succeed", "Output": True},
+                    },
+                },
+                "Output": True,
+                "End": True,
+            }
+        },
+    }
+    role = states.describe_state_machine(stateMachineArn=aws.state_machine_arn)["roleArn"]
+    made = states.create_state_machine(name="each", definition=json.dumps(machine), roleArn=role)["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=made, name="all", input="{}")["executionArn"]
+    assert len(states.list_map_runs(executionArn=arn)["mapRuns"]) <= 1
+    while states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+        time.sleep(0.1)
+    assert states.describe_execution(executionArn=arn)["status"] == "SUCCEEDED"
+    (run,) = states.list_map_runs(executionArn=arn)["mapRuns"]
+    assert "/Each:" in run["mapRunArn"]
+    counts = states.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+    assert (counts["total"], counts["succeeded"], counts["failed"]) == (items, items // 2, items // 2)

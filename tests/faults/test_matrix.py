@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from energy import lake
 from local import LocalAws
+from local.glue_jobs import JobRun
 from local.history import failed_state, visits
 from local.lambda_runtime import InvokeResult
 
@@ -40,12 +42,13 @@ VERBS = {
     "${GenerateReportFunctionArn}": "generate_report",
     "${RefreshPartitionsFunctionArn}": "refresh_partitions",
 }
-SNS = "sns:publish"
+SNS, GLUE, S3 = "sns:publish", "glue:startJobRun.sync", "aws-sdk:s3:getObject"
 
 # Attempts and longest waits of the three kinds of retry, as docs/operations.md promises them.
 STUMBLED = (7, [2, 4, 8, 16, 32, 60])
 TRANSIENT = (5, [2, 4, 8, 16])
 CRASHED = (2, [5])
+OCCUPIED = (9, [60, 120, 240, 480, 900, 900, 900, 900])
 ONCE = (1, [])
 LAMBDA_FAULTS = {
     "Lambda.TooManyRequestsException": STUMBLED,
@@ -68,9 +71,22 @@ SNS_FAULTS = {
     "SdkClient": STUMBLED,
     "NotFound": ONCE,
 }
+# Of a job's run itself there is but one failure (States.TaskFailed), whatever it failed of; the name takes in all else.
+GLUE_FAULTS = {
+    "ThrottlingException": STUMBLED,
+    "InternalServiceException": STUMBLED,
+    "OperationTimeoutException": STUMBLED,
+    "ConcurrentRunsExceededException": OCCUPIED,
+    "ResourceNumberLimitExceededException": OCCUPIED,
+    "EntityNotFoundException": CRASHED,
+    "FAILED": CRASHED,
+    "TIMEOUT": CRASHED,
+}
+S3_FAULTS = {"SlowDown": STUMBLED, "InternalError": STUMBLED}
+SERVICE_FAULTS = {SNS: SNS_FAULTS, GLUE: GLUE_FAULTS, S3: S3_FAULTS}
 DATA_ERRORS = {
     "Validate upload": "InputRejected",
-    "Aggregate readings": "SiteTooLarge",
+    "Aggregate readings": "TimezoneChanged",
     "Detect anomalies": "ValidationError",
     "Forecast with Prophet": "ForecastFailed",
     "Forecast with statsforecast": "ForecastFailed",
@@ -82,6 +98,8 @@ SUCCEEDED, OWN = "SUCCEEDED", "its own"
 ENDS = {
     "Validate upload": OWN,
     "Aggregate readings": OWN,
+    "Crunch with Spark": OWN,
+    "Read what Spark found": OWN,
     "Detect anomalies": OWN,
     "Forecast with Prophet": SUCCEEDED,
     "Forecast with statsforecast": SUCCEEDED,
@@ -111,7 +129,7 @@ def cells() -> list[Cell]:
     """Each way to fail for good, and each that may heal also twice or once, and then no more."""
     found = []
     for task, calls in TASKS.items():
-        faults = dict(SNS_FAULTS if calls == SNS else LAMBDA_FAULTS)
+        faults = dict(SERVICE_FAULTS.get(calls, LAMBDA_FAULTS))
         if task in DATA_ERRORS:
             faults[DATA_ERRORS[task]] = ONCE
         for error, (attempts, waits) in faults.items():
@@ -151,6 +169,30 @@ class Functions:
         }
 
 
+class Jobs:
+    """Answers as the job would, but for as many runs as are to end in another way."""
+
+    def __init__(self, aws: LocalAws, functions: Functions) -> None:
+        self.aws, self.functions = aws, functions
+        self.failing: list[str] = []
+
+    def start(self, name: str, run_id: str, arguments: dict[str, str]) -> JobRun:
+        if self.failing:
+            return JobRun(self.failing.pop(), "as told")
+        site = arguments["--execution"]
+        found = self.functions.payloads(site)
+        crunched = {
+            "site": site,
+            "validated": found["ValidateFunction"],
+            "publication": found["AggregateFunction"],
+            "anomalies": found["DetectAnomaliesFunction"],
+            "rejection": None,
+            "gone": False,
+        }
+        self.aws.put(lake.crunched_key(site, int(arguments["--round"])), json.dumps(crunched).encode())
+        return JobRun("SUCCEEDED")
+
+
 @pytest.fixture(scope="module")
 def aws():
     functions = Functions()
@@ -165,6 +207,7 @@ def aws():
             return functions.answer(function, known)
 
         aws._runtime.invoke = invoke
+        aws._jobs = Jobs(aws, functions)
         yield aws
 
 
@@ -174,14 +217,18 @@ def _no_faults_left(aws):
     aws.retry_waits.clear()
     yield
     aws.clear_faults()
+    aws._jobs.failing.clear()
 
 
-def run(aws: LocalAws, site: str):
+LARGE = 300_000_001
+
+
+def run(aws: LocalAws, site: str, size: int = 1):
     """The finished execution of an upload to that site; no object is needed where no function reads one."""
     event = {
         "detail-type": "Object Created",
         "time": "2026-03-02T00:00:00Z",
-        "detail": {"bucket": {"name": aws.bucket}, "object": {"key": f"raw/{site}/a.csv", "size": 1, "etag": "e"}},
+        "detail": {"bucket": {"name": aws.bucket}, "object": {"key": f"raw/{site}/a.csv", "size": size, "etag": "e"}},
     }
     return aws.wait(aws.start(event, name=site), timeout_seconds=60)
 
@@ -193,6 +240,13 @@ def fail(aws: LocalAws, cell: Cell) -> str:
     if TASKS[cell.task] == SNS:
         aws.fail_next_call("sns.Publish", cell.error, times=cell.times)
         return f"SNS.{cell.error}Exception"
+    if cell.error in {"FAILED", "TIMEOUT"}:
+        aws._jobs.failing += [cell.error] * min(cell.times, cell.attempts)
+        return "States.TaskFailed"
+    if TASKS[cell.task] in SERVICE_FAULTS:
+        service, action = {GLUE: ("glue", "StartJobRun"), S3: ("s3", "GetObject")}[TASKS[cell.task]]
+        aws.fail_next_call(f"{service}.{action}", cell.error, times=cell.times)
+        return f"Glue.{cell.error}" if service == "glue" else "S3.S3Exception"
     aws.fail_next(VERBS[TASKS[cell.task]], cell.error, "as told", times=cell.times)
     return cell.error
 
@@ -210,9 +264,9 @@ def expected(cell: Cell, error: str) -> tuple[str, str | None, str | None]:
 
 def test_no_task_and_no_way_to_fail_was_left_out():
     assert set(TASKS) == set(ENDS)
-    assert len(TASKS) >= 9
-    assert set(DATA_ERRORS) == {task for task, calls in TASKS.items() if calls != SNS}
-    assert len(CELLS) >= 165, len(CELLS)
+    assert len(TASKS) >= 11
+    assert set(DATA_ERRORS) == {task for task, calls in TASKS.items() if calls not in SERVICE_FAULTS}
+    assert len(CELLS) >= 184, len(CELLS)
 
 
 @pytest.mark.parametrize("number", range(len(CELLS)), ids=[f"{c.task}-{c.error}-{c.times}" for c in CELLS])
@@ -220,7 +274,7 @@ def test_every_failure_ends_where_it_should_and_is_told(aws, number):
     cell = CELLS[number]
     told = len(aws.notifications())
     error = fail(aws, cell)
-    done = run(aws, f"cell-{number}")
+    done = run(aws, f"cell-{number}", LARGE if TASKS[cell.task] in (GLUE, S3) else 1)
 
     status, ends_with, failed_at = expected(cell, error)
     states = visits(done.history)
@@ -265,6 +319,23 @@ def test_where_nobody_can_be_told_the_execution_and_a_queue_still_know(aws, monk
         answer = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         waiting += [json.loads(each["Body"]) for each in answer.get("Messages", [])]
     assert done.arn in [event["detail"]["executionArn"] for event in waiting]
+
+
+def test_a_site_that_is_too_large_for_a_function_is_crunched_by_spark(aws):
+    aws.fail_next("aggregate", "SiteTooLarge", "site 'large' would have up to 9,000,001 readings")
+    done = run(aws, "large-site")
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    crunched = ["Aggregate readings", "Crunch with Spark", "Read what Spark found", "Anything usable?"]
+    assert done.states[4 : 4 + len(crunched)] == crunched
+    assert "Detect anomalies" not in done.states
+
+
+def test_a_large_upload_is_crunched_again_where_another_was_published_first(aws):
+    aws.fail_next("refresh_partitions", "ManifestConflict", times=2)
+    done = run(aws, "large-conflict", LARGE)
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    assert done.states.count("Crunch with Spark") == 3
+    assert not {"Validate upload", "Aggregate readings", "Detect anomalies"} & set(done.states)
 
 
 def test_both_forecasts_may_fail_and_the_numbers_are_published(aws):

@@ -15,6 +15,7 @@ from tests.infra.conftest import ROOT, transformed
 from tests.infra.rendering import rendered
 
 OUT = ROOT / "build" / "policy"
+MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))
 REGION = "eu-west-1"
 MOST_SKIPPED = 3
 # All that may be chosen; a stack without reserved concurrency is what a new account can have (CKV_AWS_115 dislikes it).
@@ -50,7 +51,7 @@ def main() -> int:
     findings = [
         *checkov_findings(checkov, [ROOT / "template.yaml", *paths]),
         *cfn_lint_findings(paths),
-        *asl_findings(ROOT / "statemachine" / "energy_pipeline.asl.json"),
+        *(finding for machine in MACHINES for finding in asl_findings(machine)),
         *bandit_findings(),
     ]
     for finding in findings:
@@ -98,9 +99,9 @@ def asl_findings(definition: Path) -> Iterator[str]:
         return
     command = ["npx", "--yes", ASL_VALIDATOR, "--json-path", definition]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=OUT)
-    print(f"asl-validator: {'nothing found' if done.returncode == 0 else 'failed'}")
+    print(f"asl-validator {definition.name}: {'nothing found' if done.returncode == 0 else 'failed'}")
     if done.returncode:
-        yield f"asl-validator: {done.stdout}{done.stderr}"
+        yield f"asl-validator {definition.name}: {done.stdout}{done.stderr}"
 
 
 def bandit_findings() -> Iterator[str]:

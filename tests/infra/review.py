@@ -45,8 +45,9 @@ EXPECTED = {
     "Announce": {"States.ALL"},
     "Report rejection": {"States.ALL"},
 }
-# What may heal by itself, whatever a task calls; beside it come the stumbles of the service that is called.
-HEALING = {"TransientError", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"}
+# What may heal by itself, by the service that a task calls; beside it come that service's own stumbles.
+_HEALS = {"TransientError", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"}
+HEALING = {"lambda": _HEALS, "sns": _HEALS, "glue": {"States.TaskFailed", "States.Timeout"}}
 STUMBLE = re.compile(r"(Lambda|SNS|Glue)\.[A-Z]\w+")
 # Alarms on what must not happen even once, and what they compute where that is more than one metric.
 AT_ONCE = {"ExecutionsFailed": "failed - FILL(refused, 0)", "ExecutionsTimedOut": None, "ExecutionsAborted": None}
@@ -156,8 +157,17 @@ def nobody_writes_uploads(template: Template, _: dict[str, Any]) -> Iterator[Fin
             yield f"{name} may {writes[0]} {AN_UPLOAD}"
 
 
+# Whoever stands in for another writes the same: their runs never meet, or write the same bytes.
+STAND_INS = (
+    {"ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"},
+    {"CrunchJobRole", "ValidateFunctionRole"},
+    {"CrunchJobRole", "AggregateFunctionRole"},
+    {"CrunchJobRole", "DetectAnomaliesFunctionRole"},
+)
+
+
 def prefixes_have_one_writer(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
-    """T5: but for the two forecasts, one of which stands in for the other; their names never meet."""
+    """T5: but for those who stand in for another."""
     writers: dict[str, set[str]] = {}
     for name, statement in allowing(template):
         if any(matches_action(action, "s3:PutObject") for action in listed(statement.get("Action", []))):
@@ -171,7 +181,7 @@ def prefixes_have_one_writer(template: Template, _: dict[str, Any]) -> Iterator[
             if pattern != key and matches_text(key, pattern.replace("*", "x"))
         }
         together = names | others
-        if len(together) > 1 and together != {"ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"}:
+        if len(together) > 1 and together not in STAND_INS:
             yield f"{key} is written by {', '.join(sorted(together))}"
         if key in {"*", ""}:
             yield f"{', '.join(sorted(names))} may write everywhere"
@@ -283,7 +293,8 @@ def tasks_end_retry_and_are_caught(_: Template, definition: dict[str, Any]) -> I
             yield f"{name} has not the three blocks of Retry"
         retried = {error for block in state.get("Retry", []) for error in block["ErrorEquals"]}
         stumbles = {error for error in retried if STUMBLE.fullmatch(error)}
-        if not stumbles or not retried >= HEALING or retried - stumbles - HEALING:
+        healing = HEALING[state["Resource"].split(":::")[1].split(":")[0]]
+        if not stumbles or retried - stumbles != healing:
             yield f"{name} does not try again what may heal, and that alone"
         caught = {error for block in state.get("Catch", []) for error in block["ErrorEquals"]}
         if missing := EXPECTED.get(name, set()) - caught:

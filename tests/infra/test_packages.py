@@ -232,6 +232,7 @@ def test_every_package_does_its_work_with_nothing_beside_it_but_what_lambda_brin
         daily = {verb: aws.invoke(verb, recorded(verb)) for verb in ("reconcile", "collect_garbage")}
         assert {verb: result.error_type for verb, result in daily.items()} == dict.fromkeys(daily)
         assert daily["reconcile"].payload["looked_at"] == 1
+        assert aws.invoke("list_backlog", recorded("list_backlog")).payload["published"] == 1
         assert failing_execution(aws).arn == recorded("explain_failure")["detail"]["executionArn"]
         explained = aws.invoke("explain_failure", recorded("explain_failure"))
         assert explained.payload == {"subject": "Energy readings: FAILED raw/sample.csv"}, explained

@@ -34,6 +34,7 @@ WRITES = {
     "GenerateReportFunction": {"reports/site=*/pub=*/*"},
     "RefreshPartitionsFunction": {"manifests/*", "reports/site=*/latest.html"},
     "ReconcileFunction": set(),
+    "ListBacklogFunction": {"backlog/lists/*"},
     "CollectGarbageFunction": set(),
     "ExplainFailureFunction": set(),
     "NotifySlackFunction": set(),
@@ -47,6 +48,7 @@ READS = {
     "GenerateReportFunction": {"processed/documents/*", "anomalies/documents/*", "forecast/documents/*"},
     "RefreshPartitionsFunction": {"processed/documents/*", "reports/*", "pending/*"},
     "ReconcileFunction": {"manifests/*", "config/*", "quarantine/*/problems.json"},
+    "ListBacklogFunction": {"manifests/*", "config/*", "pending/*", "quarantine/*/problems.json"},
     "CollectGarbageFunction": {"quarantine/*/problems.json"},
     "ExplainFailureFunction": set(),
     "NotifySlackFunction": set(),
@@ -206,6 +208,51 @@ def test_every_function_reads_what_its_state_needs_and_nothing_else(resources):
     assert readable == {name: READS[name] | own[name] for name in READS}
 
 
+def test_the_job_may_do_what_the_functions_may_for_which_it_stands(resources):
+    stood_for = ("ValidateFunction", "AggregateFunction", "DetectAnomaliesFunction")
+    role = resources["CrunchJobRole"]["Properties"]
+    own = "crunched/*"
+    assert keys_allowed(role, "s3:PutObject") == {own}.union(*(WRITES[name] for name in stood_for))
+    read = {own}.union(*(READS[name] | WRITES[name] for name in stood_for))
+    assert keys_allowed(role, "s3:GetObject") == read
+    assert not keys_allowed(role, "s3:DeleteObject")
+
+
+def test_the_job_runs_the_versions_of_the_layers_on_the_newest_glue(resources):
+    job = resources["CrunchJob"]["Properties"]
+    assert job["GlueVersion"] == "5.1"
+    assert job["MaxRetries"] == 0
+    arguments = job["DefaultArguments"]
+    assert arguments["--job-bookmark-option"] == "job-bookmark-disable"
+    locked = locked_versions(ROOT / "requirements" / "spark.txt")
+    installed = dict(one.split("==") for one in arguments["--additional-python-modules"].split(","))
+    assert installed == {name: locked[name] for name in installed}
+    for layer in ("core", "polars"):
+        for name, version in locked_versions(ROOT / "layers" / layer / "requirements.txt").items():
+            assert locked.get(name, version) == version, name
+    assert {"polars", "pydantic", "pyyaml", "tzdata"} <= set(installed)
+    settings = {name for name in arguments if name.removeprefix("--") in Settings.model_fields}
+    assert settings == {
+        f"--{name.lower()}"
+        for name in ("LAKE_BUCKET", "GLUE_DATABASE", "SITE_TIMEZONE", "MAX_REJECTED_SHARE", "REPORT_LANGUAGE")
+    }
+
+
+def locked_versions(requirements: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+)", requirements.read_text(), re.MULTILINE))
+
+
+def test_the_state_machine_may_run_its_job_and_no_other(resources):
+    statements_of_glue = [
+        statement
+        for statement in statements(resources["PipelineRole"]["Properties"])
+        if any(action.startswith("glue:") for action in actions(statement))
+    ]
+    (statement,) = statements_of_glue
+    assert set(actions(statement)) == {"glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"}
+    assert statement["Resource"]["Fn::Sub"].endswith(":job/${CrunchJob}")
+
+
 def test_nothing_but_results_what_waited_and_the_latest_report_can_be_deleted(resources):
     deletable = {name: keys_allowed(role, "s3:DeleteObject") for name, role in function_roles(resources).items()}
     assert {name: keys for name, keys in deletable.items() if keys} == DELETES
@@ -214,7 +261,7 @@ def test_nothing_but_results_what_waited_and_the_latest_report_can_be_deleted(re
 def test_no_role_of_the_stack_can_write_an_upload(resources):
     """So that no result can ever start another run, however the rule may be edited."""
     roles = of_type(resources, "AWS::IAM::Role")
-    assert len(roles) == 13
+    assert len(roles) == 16
     for name, role in roles.items():
         for statement in statements(role):
             if any(re.match("s3:(?!Get|List)", action) for action in actions(statement)):
@@ -284,7 +331,7 @@ def test_managed_policies_are_for_logs_and_traces_only(resources):
 def test_each_function_has_a_role_of_its_own(resources):
     functions = of_type(resources, "AWS::Lambda::Function")
     assert set(functions) == set(WRITES)
-    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 11
+    assert len({json.dumps(properties["Role"]) for properties in functions.values()}) == len(WRITES) == 12
 
 
 def test_every_statement_gives_its_reason():
@@ -462,7 +509,7 @@ def test_no_lifecycle_rule_touches_uploads_or_current_results(resources):
             assert not rule["Prefix"].startswith("raw")
             assert "raw/".find(rule["Prefix"]) != 0
         if "ExpirationInDays" in rule:
-            assert rule["Prefix"] == "athena-results/"
+            assert rule["Prefix"] in {"athena-results/", "crunched/", "backlog/"}
 
 
 def test_buckets_queues_and_topics_refuse_unencrypted_connections(resources):
@@ -556,6 +603,8 @@ def test_outputs_say_how_to_go_on(source):
         "DashboardUrl",
         "ReconcileFunctionName",
         "CollectGarbageFunctionName",
+        "BacklogArn",
+        "ListBacklogFunctionName",
     }
     assert all(output["Description"] for output in source["Outputs"].values())
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
 from samcli.yamlhelper import yaml_parse
 
 from tools.reproducible import different_files
-from tools.zips import archive, archives, made_for_another
+from tools.zips import ROOT, archive, archives, made_for_another, script
 
 FILES = {"app.py": b"import energy\n", "lib/__init__.py": b"", "lib/a.so": bytes(range(256)) * 40, "Z.txt": b"z"}
 
@@ -60,12 +62,15 @@ def test_the_template_names_the_archives_and_keeps_the_rest(tmp_path):
     built, zips = tmp_path / "build", tmp_path / "zips"
     folder(built / "F")
     folder(built / "L")
+    folder(tmp_path / "jobs")
+    (tmp_path / "jobs" / "crunch.py").write_text("def main(archive): print(archive.name)\n")
     (built / "machine.asl.json").write_text("{}")
     (built / "template.yaml").write_text(
         "Resources:\n"
         "  F: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: F, Layers: [!Ref L]}}\n"
         "  L: {Type: 'AWS::Serverless::LayerVersion', Properties: {ContentUri: L}}\n"
         "  M: {Type: 'AWS::Serverless::StateMachine', Properties: {DefinitionUri: machine.asl.json}}\n"
+        "  J: {Type: 'AWS::Glue::Job', Properties: {Command: {Name: glueetl, ScriptLocation: ../jobs/crunch.py}}}\n"
         "  B: {Type: 'AWS::S3::Bucket'}\n"
     )
     digests = archives(built, zips)
@@ -73,6 +78,8 @@ def test_the_template_names_the_archives_and_keeps_the_rest(tmp_path):
     assert resources["F"]["Properties"] == {"CodeUri": "F.zip", "Layers": [{"Ref": "L"}]}
     assert resources["L"]["Properties"]["ContentUri"] == "L.zip"
     assert resources["M"]["Properties"]["DefinitionUri"] == "M.asl.json"
+    assert resources["J"]["Properties"]["Command"] == {"Name": "glueetl", "ScriptLocation": "J.py"}
+    assert digests["J"] == hashlib.sha256((zips / "J.py").read_bytes()).hexdigest()
     assert resources["B"] == {"Type": "AWS::S3::Bucket"}
     assert digests["F"] == digests["L"] == hashlib.sha256((zips / "F.zip").read_bytes()).hexdigest()
     assert digests["M"] == hashlib.sha256(b"{}").hexdigest()
@@ -88,3 +95,17 @@ def test_a_library_for_another_processor_is_found(tmp_path):
     built = folder(tmp_path, files)
     assert made_for_another("x86_64", built) == ["CoreLayer/a.so"]
     assert made_for_another("arm64", built) == ["CoreLayer/b.cpython-313.so.1"]
+
+
+def test_the_script_of_a_job_carries_what_it_imports_of_ours(tmp_path):
+    entry = tmp_path / "jobs" / "crunch.py"
+    folder(entry.parent)
+    (entry.parent / "__init__.py").write_text("")
+    lines = ("import energy, zipfile", "print(energy.__file__)", "print(len(zipfile.ZipFile(archive).namelist()))")
+    entry.write_text("\n    ".join(("def main(archive):", *lines)))
+    digest = script(entry, tmp_path / "J.py")
+    assert script(entry, tmp_path / "again.py") == digest
+    done = subprocess.run([sys.executable, "-I", "-S", tmp_path / "J.py"], capture_output=True, text=True, check=True)
+    module, files = done.stdout.split()
+    assert module.endswith("job.zip/energy/__init__.py")
+    assert int(files) > len(list((ROOT / "layers" / "core" / "energy").rglob("*.py")))

@@ -52,7 +52,13 @@ def published(aws: LocalAws, site: str) -> Manifest | None:
 def test_a_rejected_upload_is_reported_once_and_fails(aws):
     done = run(aws, "rejected", b"this is no table of readings\n")
     assert (done.status, done.error) == ("FAILED", "UploadRejected")
-    assert done.states == ["Anything to read?", "Validate upload", "Report rejection", "UploadRejected"]
+    assert done.states == [
+        "Anything to read?",
+        "Large upload?",
+        "Validate upload",
+        "Report rejection",
+        "UploadRejected",
+    ]
     assert aws.retry_waits == []
     assert published(aws, "rejected") is None
 
@@ -272,6 +278,7 @@ def test_what_is_published_already_is_not_aggregated_again(aws):
     assert again.status == "SUCCEEDED"
     assert again.states == [
         "Anything to read?",
+        "Large upload?",
         "Validate upload",
         "Anything new?",
         "Nothing is new",

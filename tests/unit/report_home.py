@@ -147,6 +147,8 @@ def anomalies(*events, hours_judged=2016, skipped=None, **changes):
         by_appliance=by_appliance,
         by_day=dict(Counter(event.start.date().isoformat() for event in events)),
         events=len(events),
+        events_by_appliance=dict(Counter(event.appliance for event in events if event.appliance)),
+        muted_by_appliance={},
         top=list(events),
         skipped={name: NotJudged(reason=reason) for name, reason in (skipped or {}).items()},
         limited={},

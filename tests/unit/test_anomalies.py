@@ -143,6 +143,38 @@ def test_neighbouring_hours_are_one_event_with_its_energy_and_others_are_not():
     assert ids.to_list() == [first["event_id"]] * 3
 
 
+@pytest.mark.parametrize(
+    ("spikes", "sentence"),
+    [
+        ([50], "heater: 3 kWh at 02:00 on 2024-03-03; its mean hour is 0.51, limit "),
+        ([50, 51], "heater: 6 kWh from 02:00 to 04:00 on 2024-03-03; 2 hours at its mean are "),
+    ],
+)
+def test_where_the_mean_leads_the_sentence_of_an_event_has_its_mean_and_its_limit(spikes, sentence):
+    series = wavering(3, evening=0.5)
+    for hour in spikes:
+        series[hour] = 3.0
+    found, _ = detected(hours(heater=series))
+    (row,) = found.events.to_dicts()
+    mean, deviation = statistics.fmean(series), statistics.stdev(series)
+    assert row["peak_limit_kwh"] == pytest.approx(mean + 2 * deviation)
+    assert row["explanation"].startswith(sentence.replace("0.51", f"{mean:.2f}"))
+    assert "None" not in row["explanation"]
+
+
+def test_what_ran_too_seldom_to_know_what_is_usual_has_its_mean_as_usual():
+    series = [0.0] * 720
+    for hour in (100, 300, 500):
+        series[hour] = 1.5
+    found, summary = detected(hours(iron=series))
+    assert summary.limited == {"iron": NotJudged(reason="few_runs", number=3)}
+    assert found.events["expected_kwh"].to_list() == pytest.approx([4.5 / 720] * 3)
+    assert found.events["excess_kwh"].to_list() == pytest.approx([1.5 - 4.5 / 720] * 3)
+    assert found.events["explanation"][0].startswith(
+        "iron: 1.5 kWh at 04:00 on 2024-03-05; its mean hour is 0.006, limit "
+    )
+
+
 def test_the_report_gets_the_ten_most_severe_first():
     series = wavering(60)
     for day in range(20):
@@ -183,6 +215,11 @@ def test_the_order_of_rows_does_not_matter():
     one, other = find(table), find(table.sample(fraction=1.0, shuffle=True, seed=5))
     assert other.hours.equals(one.hours)
     assert other.events.equals(one.events)
+
+
+def test_of_no_hours_nothing_is_unusual():
+    found, summary = detected(hours(oven=[1.0]).clear())
+    assert (found.hours.height, found.events.height, summary.count, summary.hours_judged) == (0, 0, 0, 0)
 
 
 def test_no_value_of_a_row_is_nan():

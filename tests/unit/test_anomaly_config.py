@@ -6,8 +6,10 @@ import polars as pl
 import pytest
 
 from energy import anomalies, anomaly_muting, site_config
+from energy.anomaly_events import HOUR_KINDS
 from energy.errors import SiteConfigInvalid
 from tests.unit.test_anomaly_days import creeping, home
+from tests.unit.test_anomaly_runs import fridge, kettle
 from tests.unit.unusual_home import HOUR, START, days, found, hours, wavering
 
 
@@ -90,14 +92,64 @@ def test_part_of_an_event_is_muted_and_the_rest_is_an_event():
     assert [(row["hours"], row["muted_by"] is None) for row in events.iter_rows(named=True)] == [(2, False), (2, True)]
 
 
-def test_a_slow_fault_and_an_outage_are_muted_by_kind_and_by_time():
+def with_hours(series, first, *kwh):
+    return [*series[:first], *kwh, *series[first + len(kwh) :]]
+
+
+AS_THEY_OCCUR = {
+    "stopped": with_hours(fridge(20), 200, *[0.0] * 12),
+    "stuck_meter": with_hours(wavering(20), 200, *[0.0] * 5, 3.0),
+    "flatline": with_hours(fridge(20), 100, *[0.5] * 30),
+    "long_run": with_hours(kettle(20), 250, *[0.3] * 10),
+    "high_use": with_hours(wavering(20), 123, 2.0, 2.0),
+    "drop": with_hours(wavering(20), 139, 0.1),
+}
+
+
+@pytest.mark.parametrize("kind", AS_THEY_OCCUR)
+def test_every_kind_is_muted_as_it_really_occurs_and_by_no_other(kind):
+    table = hours(it=AS_THEY_OCCUR[kind], lamp=wavering(20, seed=3, by=0.05))
+
+    def told_of_it(*mute):
+        text = "{mute: [" + ", ".join(mute) + "]}"
+        everything = found(table, config=config(text))
+        return anomalies.summary(everything, config(text))
+
+    (event,) = [one for one in told_of_it().top if one.kind == kind]
+    muted = told_of_it(f"{{appliance: It, kind: {kind}}}")
+    assert kind not in muted.by_kind
+    assert [one.events for one in muted.muted] == [1]
+    assert muted.count == told_of_it().count - muted.muted[0].hours
+    others = [other for other in HOUR_KINDS if other != kind]
+    assert told_of_it(*(f"{{appliance: it, kind: {other}}}" for other in others)).by_kind == {kind: 1}
+    assert event.kinds[0] == kind
+    everything = found(table)
+    sentences = [*everything.events["explanation"], *everything.hours["explanation"]]
+    assert not any("None" in sentence for sentence in sentences)
+
+
+def test_weeks_of_rising_use_are_muted_by_kind_and_by_a_time_that_is_most_of_them():
     daily = days(**home(90, fridge=creeping(90, 50, 0.012)))
-    for text, line in (
-        ("{mute: [{appliance: Fridge, kind: rising_use}]}", "mute Fridge: rising_use"),
-        ("{normal: [{appliance: fridge, at: 2024-05-20}]}", "normal fridge: 2024-05-20 00:00 to 2024-05-21 00:00"),
-    ):
+
+    def muting(text):
         events = found(hours(fridge=wavering(3)), daily, config=config(text)).events
-        assert events.filter(kind="rising_use")["muted_by"].to_list() == [line]
+        (line,) = events.filter(kind="rising_use")["muted_by"]
+        return line
+
+    assert muting("{mute: [{appliance: Fridge, kind: rising_use}]}") == "mute Fridge: rising_use"
+    line = "normal fridge: 2024-04-20 00:00 to 2024-06-01 00:00"
+    assert muting("{normal: [{appliance: fridge, from: 2024-04-20, until: 2024-05-31}]}") == line
+    for little in (
+        "{appliance: fridge, at: 2024-05-20}",
+        "{appliance: fridge, from: 2024-05-20, until: 2024-05-24}",
+        "{at: 2024-05-20 18:00}",
+        "{from: 2024-03-01, until: 2024-06-30}",
+        "{appliance: heater, from: 2024-03-01, until: 2024-06-30}",
+    ):
+        assert muting(f"{{normal: [{little}]}}") is None, little
+
+
+def test_an_outage_is_muted_by_kind_and_by_time():
     out = {"fridge": wavering(14, level=0.06, evening=0.06, by=0.3), "oven": wavering(14, seed=3)}
     for series in out.values():
         series[100:106] = [0.0] * 6
@@ -126,6 +178,10 @@ def test_names_that_nothing_was_read_of_are_told():
         ("{normal: [{at: 2024-03-06T03:00:00+01:00}]}", "local time, without an offset"),
         ("{normal: [{at: yesterday}]}", "a date or a local time"),
         ("{normal: [{at: 20240306}]}", "a date or a local time"),
+        ('{normal: [{at: "20240306"}]}', "a date or a local time"),
+        ("{normal: [{at: 2024-W10-3}]}", "a date or a local time"),
+        ('{normal: [{at: "2024-02-30"}]}', "a date or a local time"),
+        ("{mute: Kettle}", "anomalies.mute is 'Kettle': it must be a list"),
         ("{muted: [{kind: drop}]}", "muted"),
     ],
 )

@@ -45,13 +45,41 @@ def test_the_event_of_a_rise_has_its_energy_above_what_its_days_took_before():
     daily = days(**home(90, fridge=creeping(90, 50, 0.012)))
     events = found(hours(fridge=wavering(3)), daily).events.filter(pl.col("kind") == "rising_use").to_dicts()
     (row,) = events
-    own = [kwh for date, kwh in daily.filter(appliance="fridge").select("date", "kwh").rows() if START.date() <= date]
+    own = daily.filter(appliance="fridge").sort("date")["kwh"].to_list()
+    assert row["end_timestamp"] == START + dt.timedelta(days=90)
+    assert row["excess_kwh"] == pytest.approx(sum(kwh - 1.2 for kwh in own[50:]), rel=0.15)
     length = (row["end_timestamp"] - row["start_timestamp"]).days
     assert row["kwh"] == pytest.approx(sum(own[-length:]))
-    assert row["excess_kwh"] == pytest.approx(row["kwh"] - length * row["day_kwh_before"])
     assert row["hours"] == length * 24
     assert row["severity"] in {"medium", "high"}
-    assert row["explanation"].startswith("fridge: a day's energy crept up from 1.")
+    assert row["explanation"].startswith("fridge: a day's energy crept up from 1.2 to 1.")
+    assert row["explanation"].endswith(f" kWh from {row['start_timestamp']:%Y-%m-%d} to 2024-05-29.")
+
+
+def stepping(count, since, by=0.5, seed=1):
+    return [kwh * (1 + by * (n >= since)) for n, kwh in enumerate(steady(count, seed=seed))]
+
+
+@pytest.mark.parametrize("seed", [1, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("series", "since", "late"),
+    [
+        (lambda seed: creeping(75, 40, 0.018, seed=seed), 40, 8),
+        (lambda seed: creeping(90, 50, 0.012, seed=seed), 50, 8),
+        (lambda seed: creeping(90, 60, 0.03, seed=seed), 60, 8),
+        (lambda seed: stepping(120, 60, seed=seed), 60, 0),
+    ],
+)
+def test_a_rise_has_its_true_start_level_and_energy(series, since, late, seed):
+    own = series(seed)
+    (rise,) = anomaly_days.rises(days(**home(len(own), fridge=own)))
+    start, end = ((day - START.date()).days for day in (rise.start, rise.end))
+    assert since - 2 <= start <= since + late
+    assert rise.kwh_before == pytest.approx(1.2, rel=0.04)
+    assert rise.kwh_after == pytest.approx(statistics.median(own[end - 6 : end + 1]))
+    more = sum(kwh - 1.2 for kwh in own[since : end + 1])
+    assert rise.kwh - rise.days * rise.kwh_before == pytest.approx(more, rel=0.12)
+    assert rise.days == end - start + 1
 
 
 def test_steady_days_and_a_year_of_heating_are_no_rise():
@@ -65,8 +93,7 @@ def test_noise_alone_is_no_rise(seed):
 
 
 def test_a_step_to_more_is_a_rise_once():
-    stepped = [kwh * (1.5 if n >= 60 else 1.0) for n, kwh in enumerate(steady(120))]
-    assert len(anomaly_days.rises(days(**home(120, fridge=stepped)))) == 1
+    assert len(anomaly_days.rises(days(**home(120, fridge=stepping(120, 60))))) == 1
 
 
 def test_what_rises_with_everything_else_is_the_seasons():

@@ -72,12 +72,28 @@ def test_sums_alike_of_readings_that_are_not_are_no_flatline():
     assert len(events("flatline", hours(fridge=series), may_be_flat={"fridge"})) == 1
 
 
-def test_a_spike_in_a_flatline_is_part_of_its_event():
+def test_hours_of_a_flatline_are_no_event_of_high_use_as_well():
     series = fridge(20)
     series[100:130] = [0.5] * 30
     rows = found(hours(fridge=series)).events.filter(pl.col("start_timestamp") == START + 100 * HOUR).to_dicts()
-    assert [(row["kinds"], row["hours"]) for row in rows] == [("flatline+high_use", 30)]
+    assert [(row["kinds"], row["hours"]) for row in rows] == [("flatline", 30)]
     assert rows[0]["method"] == "mean_2std+robust+runs"
+
+
+def test_unusual_hours_beside_a_run_are_events_of_their_own():
+    series = fridge(20)
+    series[99], series[100:130], series[130] = 0.4, [0.3] * 30, 0.005
+    rows = found(hours(fridge=series)).events.filter(
+        pl.col("start_timestamp").is_between(START + 98 * HOUR, START + 131 * HOUR)
+    )
+    assert rows.select("kind", "hours").rows() == [("high_use", 1), ("flatline", 30), ("drop", 1)]
+
+
+def test_a_value_that_hangs_while_something_runs_too_long_is_part_of_that_run():
+    series = kettle(20)
+    series[250:281] = [0.08, *[0.1] * 29, 0.05]
+    (row,) = events("long_run", hours(iron=series, fridge=fridge(20)))
+    assert (*spans([row])[0][1:], row["kinds"]) == (250, 281, "long_run+flatline")
 
 
 def test_an_always_on_appliance_that_reads_zero_for_hours_has_stopped():
@@ -88,6 +104,15 @@ def test_an_always_on_appliance_that_reads_zero_for_hours_has_stopped():
     assert row["severity"] in {"medium", "high"}
     assert row["excess_kwh"] == pytest.approx(-12 * 0.06, rel=0.2)
     assert row["explanation"].startswith("fridge: nothing from 08:00 to 20:00 on 2024-03-09, and it never stands still")
+
+
+def test_what_was_used_before_it_stopped_is_no_part_of_the_stop():
+    series = fridge(20)
+    series[199], series[200:212] = 0.01, [0.0] * 12
+    table = hours(fridge=series, oven=wavering(20))
+    (row,) = events("stopped", table)
+    assert (*spans([row])[0][1:], row["kwh"]) == (200, 212, 0.0)
+    assert spans(events("drop", table)) == [("fridge", 199, 200)]
 
 
 def test_an_appliance_that_is_off_at_times_has_not_stopped():
@@ -137,6 +162,25 @@ def test_zeros_of_all_appliances_at_once_are_one_outage_and_nothing_else():
     assert row["expected_kwh"] == pytest.approx(9 * 0.5 + 3 * 2.0 + 12 * 0.06, rel=0.1)
 
 
+def test_a_fridge_that_fails_while_others_are_used_has_stopped_and_is_no_power_cut():
+    dead = range(50 * 24 + 14, 50 * 24 + 44)
+    home = {"fridge": fridge(200), "kettle": kettle(200), "tv": [0.1 * (n % 24 in {19, 20, 21}) for n in range(4800)]}
+    for n in dead:
+        home["fridge"][n] = 0.0
+    table = hours(**home)
+    assert events("outage", table) == []
+    assert spans(events("stopped", table)) == [("fridge", dead.start, dead.stop)]
+
+
+def test_a_power_cut_after_which_one_of_two_stays_off_is_told_as_long_as_it_lasted():
+    home = {"fridge": fridge(200), "router": wavering(200, seed=5, level=0.01, evening=0.01), "kettle": kettle(200)}
+    for series in home.values():
+        series[1205:1212] = [0.0] * 7
+    home["fridge"][1205:1230] = [0.0] * 25
+    assert spans(events("outage", hours(**home))) == [(None, 1205, 1212)]
+    assert spans(events("stopped", hours(**home))) == [("fridge", 1212, 1230)]
+
+
 def test_hours_of_an_outage_do_not_change_what_is_usual():
     home = {"fridge": fridge(20), "oven": wavering(20), "kettle": kettle(20)}
     for series in home.values():
@@ -167,6 +211,23 @@ def test_an_appliance_that_is_left_on_is_a_long_run_though_no_hour_of_it_is_larg
         row["explanation"]
         == "iron: ran 10 hours from 10:00 to 20:00 on 2024-03-11, 1 kWh; a run of it usually takes 1."
     )
+
+
+def test_how_much_a_long_run_is_above_the_usual_goes_by_its_length():
+    chance = random.Random(3)
+    series = [1.2 * chance.uniform(0.9, 1.1) if hour == 18 else 0.0 for _ in range(60) for hour in range(24)]
+    series[50 * 24 + 18 : 50 * 24 + 31] = [1.2] * 13
+    (row,) = events("long_run", hours(iron=series, rest=wavering(60)))
+    assert row["expected_kwh"] == pytest.approx(1.2, rel=0.05)
+    assert row["excess_kwh"] == pytest.approx(12 * 1.2, rel=0.05)
+    assert row["severity"] == "high"
+
+
+def test_a_long_run_in_a_short_history_is_above_a_run_and_not_above_mean_hours():
+    series = [1.2 if hour in {7, 12, 18} else 0.0 for _ in range(6) for hour in range(24)]
+    series[4 * 24 + 18 : 4 * 24 + 26] = [1.2] * 8
+    (row,) = events("long_run", hours(iron=series, rest=wavering(6)))
+    assert row["excess_kwh"] == pytest.approx(7 * 1.2)
 
 
 def test_runs_of_many_lengths_have_none_that_is_long():

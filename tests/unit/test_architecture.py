@@ -71,6 +71,7 @@ def test_there_is_a_function_for_every_task_for_each_daily_chore_and_for_telling
         "forecast_prophet",
         "forecast_statsforecast",
         "generate_report",
+        "list_backlog",
         "notify_slack",
         "reconcile",
         "refresh_partitions",

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import polars as pl
 import pytest
 
 from benchmarks import accuracy, anomaly_accuracy, forecast_accuracy
@@ -32,8 +33,11 @@ def series_file(tmp_path):
     return path
 
 
-def test_methods_are_measured_on_what_came_after_each_origin(series_file):
-    rows = {row["method"]: row for row in forecast_accuracy.rows(series_file, [30, 90], 2)}
+def test_methods_are_measured_on_what_came_after_each_origin(series_file, monkeypatch):
+    monkeypatch.setattr(forecast_accuracy, "TIMED_APPLIANCES", 1)
+    *measured, timed = forecast_accuracy.rows(series_file, [30, 90], 2)
+    rows = {row["method"]: row for row in measured}
+    assert timed["seconds"] > 0
     assert {row["case"] for row in rows.values()} == {"30 days"}
     assert {row["series"] for row in rows.values()} == {1}
     # To repeat the week before is off by 1 each day, which is what errors are measured by.
@@ -52,7 +56,8 @@ def test_a_contestant_that_fails_is_counted_and_the_product_publishes_all_the_sa
         raise RuntimeError("Task timed out")
 
     monkeypatch.setattr("energy.forecast_prophet.fit_and_predict", hangs)
-    rows = {row["method"]: row for row in forecast_accuracy.rows(series_file, [30], 2)}
+    monkeypatch.setattr(forecast_accuracy, "_seconds", dict)
+    rows = {row.get("method"): row for row in forecast_accuracy.rows(series_file, [30], 2)}
     assert "prophet alone" not in rows
     assert rows["published"]["series"] == 1
     assert rows["published"]["mase"] == rows["published, Prophet failing"]["mase"]
@@ -62,6 +67,7 @@ def test_a_contestant_that_fails_is_counted_and_the_product_publishes_all_the_sa
 def test_unusual_hours_are_measured_by_both_rules_on_homes_as_they_are_and_with_spikes(tmp_path, monkeypatch):
     monkeypatch.setattr(anomaly_accuracy, "SEEDS", range(2))
     monkeypatch.setattr(anomaly_accuracy, "MINUTE_ROWS", 10_000)
+    monkeypatch.setattr(anomaly_accuracy, "LONG_DAYS", 200)
     start, day = dt.datetime(2024, 1, 1), [1.0 if hour in {7, 19} else 0.2 for hour in range(24)]
     hours = [(start + dt.timedelta(hours=n), day[n % 24] * (1 + n % 5 / 50)) for n in range(40 * 24)]
     lines = [f"{at:%Y-%m-%d %H:%M:%S},heater,{kwh:.4f}" for at, kwh in hours]
@@ -75,8 +81,29 @@ def test_unusual_hours_are_measured_by_both_rules_on_homes_as_they_are_and_with_
     assert spiked["robust"]["flagged"] == 0.0
     assert rows["all homes, spikes in 2% of all hours", "robust"]["f1"] == spiked["robust"]["f1"]
     assert {row["case"] for row in rows.values() if "made up" in row["case"]} == {
-        f"made up, noise {noise}, 2 seeds" for noise in ("5%", "10%", "20%")
+        f"{home}, noise {noise}, 2 seeds"
+        for home in ("made up", "made up, two years")
+        for noise in ("5%", "10%", "20%")
     }
+
+
+def test_a_made_up_home_heats_in_winter_and_cools_in_summer_and_keeps_its_spikes():
+    month, years = anomaly_accuracy._month(1, 0.1), anomaly_accuracy._two_years(1, 0.1)
+    assert (month.height, years.height) == (30 * 24 * 4, 730 * 24 * 4)
+    assert years["is_anomaly"].mean() == pytest.approx(0.05, rel=0.01)
+    in_january, in_july = (
+        dict(
+            years.filter(pl.col("timestamp").dt.month() == number)
+            .group_by("appliance")
+            .agg(pl.col("kwh").mean())
+            .rows()
+        )
+        for number in (1, 7)
+    )
+    # A fifth, and twice: ten times as much, but for the weather and the days beside the height of the season.
+    assert in_january["Heater"] / in_july["Heater"] == pytest.approx(10, rel=0.2)
+    assert in_july["AC"] / in_january["AC"] == pytest.approx(10, rel=0.2)
+    assert in_july["Refrigerator"] == pytest.approx(in_january["Refrigerator"], rel=0.1)
 
 
 def test_a_folder_without_homes_is_said(tmp_path):

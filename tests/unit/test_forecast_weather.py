@@ -7,6 +7,7 @@ import random
 import pytest
 
 from energy import forecast_prophet, forecast_statsforecast
+from energy.errors import SiteConfigInvalid
 from energy.forecast_config import ForecastConfig
 from energy.forecast_history import History
 from energy.forecast_weather import Outside, TemperatureUnreadable, outside, read, weathered
@@ -146,14 +147,34 @@ def test_holidays_without_any_in_the_days_read_change_nothing_much():
     assert found.yhat == pytest.approx([10.0] * 7, abs=0.1)
 
 
+def history(temperature, count):
+    return History(total=heated(temperature, count), appliances={}, notes=[])
+
+
 def test_the_configuration_names_the_file_and_it_counts_where_it_holds_the_days_ahead():
-    temperature = winter(37)
-    found = outside(CONFIG, {FILE: text(temperature)}, days(30)[-1])
+    temperature = winter(39)
+    found = outside(CONFIG, {FILE: text(temperature)}, history(temperature, 30))
     assert found.temperature == pytest.approx(temperature)
     assert found.notes == [f"the forecast goes by the temperatures of {FILE}"]
-    late = outside(CONFIG, {FILE: text(temperature)}, days(32)[-1])
-    assert (late.temperature, late.notes) == ({}, [f"temperatures left out: {FILE} has none for 2024-02-07"])
-    assert outside(ForecastConfig(), {}, days(30)[-1]) == Outside()
+    late = outside(CONFIG, {FILE: text(temperature)}, history(temperature, 33))
+    assert (late.temperature, late.notes) == ({}, [f"temperatures left out: {FILE} has none for 2024-02-09"])
+    assert outside(ForecastConfig(), {}, history(temperature, 30)) == Outside()
+
+
+def test_temperatures_that_no_series_goes_by_are_not_said_to_count():
+    temperature = winter(67)
+    few = {day: degrees for day, degrees in temperature.items() if day >= days(60)[-12]}
+    found = outside(CONFIG, {FILE: text(few)}, history(temperature, 60))
+    assert found == Outside(notes=[f"temperatures left out: {FILE} has too few of the days that were read"])
+    draw = random.Random(5)
+    unheated = History({day: 10 + draw.gauss(0, 1) for day in days(60)}, {}, [])
+    found = outside(CONFIG, {FILE: text(temperature)}, unheated)
+    assert found == Outside(notes=[f"the temperatures of {FILE} explain nothing of these readings"])
+    # An appliance that heats is enough, whatever all together do.
+    heats = History(unheated.total, {"heater": heated(temperature, 60)}, [])
+    assert outside(CONFIG, {FILE: text(temperature)}, heats).notes == [
+        f"the forecast goes by the temperatures of {FILE}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +193,27 @@ def test_a_file_that_holds_no_temperatures_is_told_and_left_out(content, told):
     with pytest.raises(TemperatureUnreadable, match=told):
         read(content, "t.csv")
     config = ForecastConfig.model_validate({"temperature": {"file": "t.csv"}})
-    (note,) = outside(config, {"t.csv": content}, MONDAY).notes
+    (note,) = outside(config, {"t.csv": content}, History({MONDAY: 1.0}, {}, [])).notes
     assert note.startswith("temperatures left out: ")
 
 
 def test_the_settings_are_read_from_the_sites_configuration():
     config = parse("forecast:\n  holidays: DE\n  temperature: {file: home-temperature.csv}\n")
     assert (config.forecast.holidays, config.named_files()) == ("DE", [FILE])
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("holidays: Germany", "a country by its two letters, as DE"),
+        ("temperature: {file: t.xlsx}", "the name of a file beside it that ends in .csv"),
+        ("temperature: {file: ../t.csv}", "the name of a file beside it that ends in .csv"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_with_what_it_may_be(setting, told):
+    with pytest.raises(SiteConfigInvalid, match=told):
+        parse(f"forecast:\n  {setting}\n")
+
+
+def test_a_country_may_be_written_in_small_letters():
+    assert parse("forecast: {holidays: de}\n").forecast.holidays == "DE"

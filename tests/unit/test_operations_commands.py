@@ -12,8 +12,8 @@ from cli import executions, forget, reprocess, smoke
 from cli.dialect import QueryFailed
 from cli.output import Answer
 from cli.pipelines import Pipeline
-from energy.contracts import NO_ROWS, Deletion, Upload
-from energy.manifest import Manifest, ManifestUpload, outdates
+from energy.contracts import Deletion, Upload
+from energy.manifest import outdates
 from local.history import ExecutionRecord
 from local.lake_folder import CatalogTable, LakeFolder
 
@@ -152,27 +152,22 @@ def test_the_same_version_counts_anew_only_where_a_person_wants_it_once_more():
     assert not outdates(again, gone)
 
 
-def test_a_reprocessed_upload_keeps_its_time_and_its_place_among_the_versions():
-    found = {"Key": "raw/cabin/a.csv", "VersionId": "v1", "ETag": '"e"', "Size": 5, "LastModified": NOW}
-    held = ManifestUpload(upload=upload(reprocessed=2), rows=NO_ROWS, months=[])
-    manifest = Manifest(
-        site="cabin", pub="p", code_version="0", timezone="UTC", uploads={held.upload.key: held}, tables={}
-    )
-    one = reprocess._upload("bucket", found, manifest, "config")
-    assert one.event["detail"]["reprocess"] == 3
-    assert one.event["detail"]["object"]["sequencer"] == "0A"
-    assert dt.datetime.fromisoformat(one.event["time"]) == NOW
-    assert reprocess._upload("bucket", found, manifest, "config") == one
-    names = {
-        reprocess._upload("bucket", found, manifest, "another").execution,
-        reprocess._upload("bucket", found, None, "config").execution,
-        reprocess._upload("bucket", {**found, "VersionId": "v2"}, manifest, "config").execution,
-        one.execution,
-    }
-    assert len(names) == 4
-    assert all(len(name) <= 80 for name in names)
-    unknown = reprocess._upload("bucket", {**found, "VersionId": "null"}, None, "").event["detail"]
-    assert (unknown["reprocess"], unknown["object"].keys() & {"sequencer", "version-id"}) == (1, set())
+@pytest.mark.parametrize(
+    ("error", "cause", "why"),
+    [
+        (
+            "InputRejected",
+            '{"errorMessage": "NOT_CSV: a picture.", "errorType": "InputRejected"}',
+            "NOT_CSV: a picture.",
+        ),
+        ("KeyError", '{"errorMessage": "\'kwh\'"}', "KeyError: 'kwh'"),
+        ("States.TaskFailed", '{"Error": "UploadRejected", "Cause": "EMPTY_FILE: nothing."}', "EMPTY_FILE: nothing."),
+        ("States.TaskFailed", '{"Error": "KeyError", "Cause": "{\\"errorMessage\\": \\"x\\"}"}', "KeyError: x"),
+        ("States.Timeout", "", "States.Timeout"),
+    ],
+)
+def test_why_something_was_not_done_is_told_in_the_words_of_what_failed(error, cause, why):
+    assert reprocess._why(error, cause) == why
 
 
 SITE_TABLE = CatalogTable("energy_db", "daily_energy_data", [("date", "date", "")], [("site", "string", "")])

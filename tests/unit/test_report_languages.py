@@ -119,8 +119,8 @@ def test_a_language_that_the_report_does_not_speak_is_refused():
     ("english", "german"),
     [
         (
-            "The configuration calls something normal of Sauna, of which nothing was ever read",
-            "Die Konfiguration nennt etwas normal von Sauna, wovon nie etwas gemessen wurde",
+            "What the configuration says of anomalies names Sauna, of which nothing was ever read",
+            "Die Konfiguration nennt unter „anomalies“ Sauna, wovon nie etwas gemessen wurde",
         ),
         (
             "prophet left out: it has 5 complete days, 14 are needed",

@@ -291,6 +291,16 @@ def test_a_price_of_the_days_of_the_clock_change_is_that_of_its_hours():
         assert prices.of_day(day, [0.0, 1.0] + [0.0] * 22) == pytest.approx(0.1)
 
 
+def test_an_event_over_a_change_of_the_clocks_costs_what_its_hours_do():
+    # From 23:00 to 8:00 there are eight hours, as clocks skip that from 1:00: five of them at night, three by day.
+    start = dt.datetime(2026, 3, 28, 23)
+    change = {"start": start, "end": dt.datetime(2026, 3, 29, 8), "hours": 8, "kind": "long_run", "kinds": ["long_run"]}
+    found = home.anomalies(home.anomaly().model_copy(update=change))
+    told = Money(by_time(), ConfigSnapshot(config=site_config.parse(NIGHT)))
+    sheet = fact_sheet(home.request(with_forecast=False), home.home(), found, None, "en", told)
+    assert sheet.facts["AN1.cost"].value == pytest.approx(2.0 * (5 * 0.1 + 3 * 0.4) / 8)
+
+
 def test_the_configuration_says_what_kind_an_appliance_is():
     sheet = sheet_of(flat(), FLAT + "\nappliances: {other: ev_charger, HEATER: unknown}")
     assert [one.kind for one in sheet.appliances] == ["unknown", "dishwasher", "ev_charger"]

@@ -6,7 +6,7 @@ import pytest
 import report_home as home
 
 from energy.documents import YearDecomposition
-from energy.report import rules
+from energy.report import headlines, rules
 from energy.report.narrative import Action, Finding, NotGrounded, checked, problems, without_refused
 from energy.report.render import fill
 from energy.report.sheet import fact_sheet
@@ -120,7 +120,7 @@ def test_auditor_goes_by_energy_and_names_upgrades_with_their_condition():
     heater = GOOD.findings[0]
     assert "200.0 kWh, 62.5% of the total" in fill(heater.text, SHEET)
     assert fill(heater.text, SHEET).endswith(
-        "Unusual hours: 1, far from what is usual for it then; see whether it ran as intended."
+        "Unusual events: 1; hours far from what is usual for it then: 1; see whether it ran as intended."
     )
     assert "Applies if it heats with a plain electric element." in fill(heater.upgrades[0].text, SHEET)
 
@@ -159,7 +159,7 @@ def narrated(readings, anomalies=None, forecast=None):
 def test_an_appliance_that_could_not_be_judged_is_not_said_to_be_fine():
     sheet, narrative = narrated(home.home(), home.anomalies(skipped={"Heater": "constant"}))
     assert "Unusual hours: not judged, every hour used the same energy." in fill(narrative.findings[0].text, sheet)
-    assert "Unusual hours: none." in fill(narrative.findings[1].text, sheet)
+    assert "Unusual events: none." in fill(narrative.findings[1].text, sheet)
 
 
 def test_a_router_is_not_to_be_switched_off():
@@ -190,9 +190,9 @@ def test_a_range_whose_ends_read_the_same_is_one_figure():
 def test_how_such_forecasts_fared_is_told_with_what_repeating_the_week_before_would_have():
     # Off by 12 %, a skill of 0.1 against the week before: that was off by 0.12 / 0.9 = 13 %.
     assert (
-        "Made in the same way, forecasts of the 14 days before were right within 20% on 80% of the days. On average"
-        " they were off by 12%; to repeat the week before would have been off by 13%. Of these days 82% lay within the"
-        " 80% band, and 96% within the 95% band." in said(GOOD.forecast)
+        "Made in the same way, forecasts of the 14 days before were right within 20% of a mean day on 80% of the days."
+        " On average they were off by 12%; to repeat the week before would have been off by 13%. Of these days 82% lay"
+        " within the 80% band, and 96% within the 95% band." in said(GOOD.forecast)
     )
 
 
@@ -222,6 +222,36 @@ def test_a_year_is_told_by_its_seasons_or_else_by_its_week():
     assert "Over 800 days, Saturday lies 2.5 kWh above the days around it, and Sunday 1.5 kWh below." in text
     assert "January" not in text
     assert sheet.tables["year"].rows == [["2026-01", 11.0]]
+    for nothing in ({"month_kwh": [0.0] * 12}, {"month_kwh": None, "weekday_kwh": [0.0] * 7}):
+        level = year.model_copy(update=nothing)
+        sheet, narrative = narrated(home.home(), forecast=home.forecast().model_copy(update={"year": level}))
+        assert "January" not in said(narrative.forecast, sheet)
+        assert "Monday" not in said(narrative.forecast, sheet)
+
+
+def test_no_chance_is_claimed_where_nothing_tells_how_sure_a_forecast_is():
+    unsure = home.forecast().model_copy(update={"has_spread": False})
+    sheet, narrative = narrated(home.home(), forecast=unsure)
+    text = said(narrative.forecast, sheet)
+    assert "The highest day is Sun, 5 Apr 2026 with 17.0 kWh. How sure this is cannot be told yet." in text
+    assert "chance" not in text
+    assert [*sheet.tables["forecast"].notes] == [
+        "Too few days to tell how sure this is: the bands reach from nothing to the double."
+    ]
+    alike = unsure.model_copy(update={"days": [unsure.days[0]] * 2})
+    sheet, narrative = narrated(home.home(), forecast=alike)
+    assert "chance" not in said(narrative.forecast, sheet)
+    assert "chance of 80%" in said(GOOD.forecast)
+
+
+def test_an_appliance_that_the_total_leaves_out_is_named_wherever_the_total_is_told():
+    without = home.forecast().model_copy(update={"members": ["Dishwasher", "Other"], "coherent": True})
+    sheet, narrative = narrated(home.home(), forecast=without)
+    assert "the home is expected to use 98.0 kWh, without Heater." in said(narrative.forecast, sheet)
+    (card,) = [one for one in headlines.cards(sheet) if one[0] == "Days ahead"]
+    assert card[1:3] == ("98.0 kWh", "over 7 days, not of all appliances")
+    (card,) = [one for one in headlines.cards(SHEET) if one[0] == "Days ahead"]
+    assert card[2] == "over 7 days"
 
 
 def test_days_ahead_that_are_all_alike_have_no_highest():

@@ -1,6 +1,7 @@
 """`anomalies` in `config/<site>.yaml`: what is not to be told, and what a person has called normal."""
 
 import datetime as dt
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,8 @@ from energy.config_section import Section, Text
 from energy.documents import AnomalyKind
 
 MAX_LINES = 500
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NO_MOMENT = "it must be a date or a local time, as 2024-12-25 or 2024-12-25 18:00"
 
 
 class Mute(Section):
@@ -42,18 +45,9 @@ class Normal(Section):
     @field_validator("at", "since", "until", mode="before")
     @classmethod
     def _local(cls, value: Any) -> Any:
-        moment = value
-        if isinstance(value, str):
-            try:
-                moment = (
-                    dt.date.fromisoformat(value)
-                    if len(value) == len("2024-12-25")
-                    else dt.datetime.fromisoformat(value)
-                )
-            except ValueError as error:
-                raise ValueError("it must be a date or a local time, as 2024-12-25 or 2024-12-25 18:00") from error
+        moment = _moment(value) if isinstance(value, str) else value
         if not isinstance(moment, dt.date):
-            raise ValueError("it must be a date or a local time, as 2024-12-25 or 2024-12-25 18:00")
+            raise ValueError(_NO_MOMENT)
         if isinstance(moment, dt.datetime) and moment.tzinfo is not None:
             raise ValueError("it must be local time, without an offset")
         return moment
@@ -90,6 +84,18 @@ class AnomalyConfig(Section):
 
     mute: Annotated[tuple[Mute, ...], Field(max_length=MAX_LINES)] = ()
     normal: Annotated[tuple[Normal, ...], Field(max_length=MAX_LINES)] = ()
+
+
+def _moment(text: str) -> dt.date:
+    """ISO 8601 has more ways to write a date, of which a year and a number of weeks or of days may be meant as well."""
+    try:
+        if _DATE.fullmatch(text):
+            return dt.date.fromisoformat(text)
+        if _DATE.match(text):
+            return dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(_NO_MOMENT) from error
+    raise ValueError(_NO_MOMENT)
 
 
 def _first(moment: dt.date) -> dt.datetime:

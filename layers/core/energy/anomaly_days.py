@@ -28,11 +28,15 @@ _LARGEST_SHARE = 0.5
 # What else was used may rise by so much of the rise that it is not the season's.
 _OTHERS_SHARE = 0.5
 _YEAR_DAYS = 365
+# Levels are those of a week of days. From the last week on that is above the first by so much of the rise, days have
+# left their level: less is the noise of a week.
+_LEVEL_DAYS = 7
+_LEFT = 0.1
 
 
 @dataclass(frozen=True)
 class Rise:
-    """From `start` to `end`, both among its days, a day's energy rose along a line, kWh a day.
+    """From `start` to `end`, both among its days, a day's energy was above what it took before, and rising, kWh a day.
 
     `days` complete days of them used `kwh` together.
     """
@@ -59,7 +63,7 @@ def rises(days: pl.DataFrame) -> list[Rise]:
     found = []
     for appliance, own in series.items():
         if 0 < math.fsum(own.values()) <= _LARGEST_SHARE * total:
-            found += [_added_up(rise, own) for rise in _merged(_rises_of(appliance, own, series))]
+            found += [_as_it_was(rise, own) for rise in _merged(_rises_of(appliance, own, series))]
     return found
 
 
@@ -139,10 +143,10 @@ def _rise_of_line(days: dict[dt.date, float], start: dt.date, end: dt.date) -> f
 
 
 def _merged(found: Iterator[Rise]) -> list[Rise]:
-    """Those that overlap as one, from the first's start to the last's end."""
+    """Those that overlap as one, from the first's start to the last's end, where it is higher than the first began."""
     merged: list[Rise] = []
     for rise in sorted(found, key=lambda one: (one.start, one.end)):
-        if merged and rise.start <= merged[-1].end:
+        if merged and rise.start <= merged[-1].end and rise.kwh_after > merged[-1].kwh_before:
             last = merged[-1]
             if rise.end > last.end:
                 merged[-1] = dataclasses.replace(last, end=rise.end, kwh_after=rise.kwh_after)
@@ -151,6 +155,22 @@ def _merged(found: Iterator[Rise]) -> list[Rise]:
     return merged
 
 
-def _added_up(rise: Rise, own: dict[dt.date, float]) -> Rise:
-    used = [kwh for day, kwh in own.items() if rise.start <= day <= rise.end]
-    return dataclasses.replace(rise, days=len(used), kwh=math.fsum(used))
+def _as_it_was(rise: Rise, own: dict[dt.date, float]) -> Rise:
+    """With its levels from the days themselves, and from when they had left the first: a window in which a line rises
+    begins weeks before the days do.
+    """
+    days = sorted(day for day in own if rise.start <= day <= rise.end)
+    kwh = [own[day] for day in days]
+    weeks = [statistics.median(kwh[n : n + _LEVEL_DAYS]) for n in range(len(kwh) - _LEVEL_DAYS + 1)]
+    first, last = weeks[0], weeks[-1]
+    left = max(n for n, week in enumerate(weeks) if n == 0 or week <= first + _LEFT * (last - first))
+    left = min(left + _LEVEL_DAYS // 2 + 1, len(days) - 1)
+    return Rise(
+        rise.appliance,
+        days[left],
+        rise.end,
+        statistics.median(kwh[:left]),
+        last,
+        len(days) - left,
+        math.fsum(kwh[left:]),
+    )

@@ -4,6 +4,7 @@ sentence.
 
 import datetime as dt
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,14 +25,14 @@ KINDS: tuple[AnomalyKind, ...] = (
     "outage",
     "stuck_meter",
     "stopped",
+    "long_run",
     "flatline",
     "rising_use",
-    "long_run",
     "high_use",
     "drop",
 )
 # Kinds that hours are marked with: columns of marked hours.
-RUN_KINDS: tuple[AnomalyKind, ...] = ("stuck_meter", "stopped", "flatline", "long_run")
+RUN_KINDS: tuple[AnomalyKind, ...] = ("stuck_meter", "stopped", "long_run", "flatline")
 HOUR_KINDS: tuple[AnomalyKind, ...] = (*RUN_KINDS, "high_use", "drop")
 # What finds the others: runs of hours that are alike, and the totals of days.
 RUNS, DAYS = "runs", "days"
@@ -48,16 +49,30 @@ _HOUR = dt.timedelta(hours=1)
 
 
 def numbered(marked: pl.DataFrame) -> pl.DataFrame:
-    """The hours that are of a kind, by appliance and time, with the number of their `event`: hours of one event follow
-    each other and share a kind. One that a person called normal and one that nobody did are never of one event.
+    """The hours that are of a kind, by appliance and time, with the number of their `event` and its `kind`: hours of
+    one event follow each other and share a kind. One that a person called `normal` and one that nobody did are never of
+    one event.
+
+    What tells of a run says all of its hours: each is unusual by itself as well, and is no event for that.
     """
+    in_run = pl.any_horizontal(RUN_KINDS)
+    told = marked.with_columns(
+        flatline=pl.col("flatline") & ~pl.col("stuck_meter"),
+        high_use=pl.col("high_use") & ~in_run,
+        drop=pl.col("drop") & ~in_run,
+    )
     same = pl.col("appliance") == pl.col("appliance").shift()
     follows = pl.col("timestamp_utc").diff() == pl.duration(hours=1)
     shares = pl.any_horizontal(pl.col(kind) & pl.col(kind).shift() for kind in HOUR_KINDS)
-    muted_alike = pl.col("muted_by").eq_missing(pl.col("muted_by").shift())
-    joins = (same & follows & shares & muted_alike).fill_null(False)
-    of_a_kind = marked.filter(pl.any_horizontal(HOUR_KINDS)).sort("appliance", "timestamp_utc")
-    return of_a_kind.with_columns(event=(~joins).cum_sum())
+    normal_alike = pl.col("normal").eq_missing(pl.col("normal").shift())
+    joins = (same & follows & shares & normal_alike).fill_null(False)
+    leading = pl.coalesce(pl.when(pl.col(kind).any().over("event")).then(pl.lit(kind)) for kind in HOUR_KINDS)
+    return (
+        told.filter(pl.any_horizontal(HOUR_KINDS))
+        .sort("appliance", "timestamp_utc")
+        .with_columns(event=(~joins).cum_sum())
+        .with_columns(kind=leading)
+    )
 
 
 def events_of(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
@@ -65,7 +80,11 @@ def events_of(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
     lists = hours.group_by("event", maintain_order=True).agg(
         pl.col("appliance", "muted_by").first(),
         pl.col("usual_run").max(),
-        pl.col("timestamp", "timestamp_utc", "kwh", "expected", "limit"),
+        # In a short history, what is expected of an hour is the mean of those that run and those that do not.
+        pl.when(pl.col("high").is_null()).then("running").otherwise("expected").first().alias("running"),
+        # A rule's limit: that of the one which leads for the appliance.
+        pl.col("timestamp", "timestamp_utc", "kwh", "expected"),
+        pl.col("limit").fill_null(pl.col("threshold")),
         pl.col(HOUR_KINDS).any(),
         pl.col("by_mean", "by_robust").any(),
     )
@@ -78,8 +97,9 @@ def events_of(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
             "appliance": one["appliance"],
             **_from_to(one["timestamp"], one["timestamp_utc"]),
             "hours": len(kwh),
-            "kwh": sum(kwh),
-            "expected_kwh": sum(expected),
+            "kwh": math.fsum(kwh),
+            # Of a run that is too long, a run as it usually is.
+            "expected_kwh": one["usual_run"] * one["running"] if one["long_run"] else math.fsum(expected),
             "peak_timestamp": one["timestamp"][peak],
             "peak_kwh": kwh[peak],
             "peak_expected_kwh": expected[peak],
@@ -106,7 +126,7 @@ def outages(hours: pl.DataFrame, day_kwh: float) -> Iterator[dict[str, Any]]:
             **_from_to(run["timestamp"].to_list(), run["timestamp_utc"].to_list()),
             "hours": run.height,
             "kwh": 0.0,
-            "expected_kwh": sum(expected),
+            "expected_kwh": math.fsum(expected),
             "peak_timestamp": run["timestamp"][peak],
             "peak_kwh": 0.0,
             "peak_expected_kwh": expected[peak],
@@ -163,14 +183,14 @@ def event_table(events: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return as_table(frame.sort(order, nulls_last=False), ANOMALY_EVENTS)
 
 
-def by_importance(events: pl.DataFrame, last: dt.datetime) -> pl.DataFrame:
+def by_importance(events: pl.DataFrame, last: dt.datetime | None) -> pl.DataFrame:
     """The most severe first; of equals those that ended in the RECENT_DAYS before `last`, UTC; then those with more
     energy away from the usual.
     """
     rank = pl.col("severity").replace_strict({name: place for place, name in enumerate(SEVERITIES)})
     return events.sort(
         rank,
-        pl.col("end_timestamp_utc") >= last - dt.timedelta(days=RECENT_DAYS),
+        pl.col("end_timestamp_utc") >= pl.lit(last, pl.Datetime) - dt.timedelta(days=RECENT_DAYS),
         pl.col("excess_kwh").abs(),
         "start_timestamp_utc",
         pl.col("appliance").fill_null(""),

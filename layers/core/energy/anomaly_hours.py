@@ -4,6 +4,8 @@
 knows the hour of the day, looks at both sides, and is not moved by what it looks for (docs/decisions/0013).
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 MEAN_2STD, ROBUST = "mean_2std", "robust"
@@ -71,16 +73,17 @@ def hour_limits(hourly: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def usual_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """appliance, hour (of day), expected, high and low: what is usual then and the robust rule's limits, kWh.
+def usual_hours(hours: pl.DataFrame, of: Sequence[str] = ("appliance",)) -> pl.DataFrame:
+    """`of`, hour (of day), expected, high and low: what is usual then and the robust rule's limits, kWh; of each
+    appliance, or of what else tells hours apart.
 
     An appliance that is mostly off is judged among the hours in which it runs, and has no low: `running` is what is
     usual for those; null for others. Where `limited` says why the rule has too little to go by (a reason of
     `NotJudged`, with its `number`), high and low are null and expected is the mean.
     """
     kwh = pl.col("kwh")
-    hour = pl.col("timestamp").dt.hour().alias("hour")
-    by_hour = hours.group_by("appliance", hour).agg(
+    hours = hours.select(*of, "timestamp_utc", "kwh", hour=pl.col("timestamp").dt.hour())
+    by_hour = hours.group_by(*of, "hour").agg(
         pl.len().cast(pl.Int64).alias("n"),
         kwh.median().alias("expected"),
         kwh.quantile(_UPPER, "linear").alias("upper"),
@@ -100,9 +103,9 @@ def usual_hours(hours: pl.DataFrame) -> pl.DataFrame:
     number = pl.when(limited == "few_runs").then("hours_running").when(limited == "short_history").then("per_hour")
     enough = limited.is_null()
     return (
-        by_hour.join(_together(hours, by_hour), on="appliance")
-        .sort("appliance", "hour")
-        .with_columns(per_hour=pl.col("n").min().over("appliance"), mostly_off=pl.col("median") < _MOSTLY_OFF * mean)
+        by_hour.join(_together(hours, by_hour, of), on=of)
+        .sort(*of, "hour")
+        .with_columns(per_hour=pl.col("n").min().over(of), mostly_off=pl.col("median") < _MOSTLY_OFF * mean)
         .with_columns(
             high=pl.when("mostly_off")
             .then(running + far)
@@ -111,7 +114,7 @@ def usual_hours(hours: pl.DataFrame) -> pl.DataFrame:
             running=pl.when("mostly_off").then("running"),
         )
         .select(
-            "appliance",
+            *of,
             "hour",
             "running",
             limited=limited,
@@ -123,15 +126,14 @@ def usual_hours(hours: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _together(hours: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame:
-    """appliance: quantiles of all its hours, of their distance from what is usual then, and of those it runs in."""
+def _together(hours: pl.DataFrame, by_hour: pl.DataFrame, of: Sequence[str]) -> pl.DataFrame:
+    """`of`: quantiles of all its hours, of their distance from what is usual then, and of those it runs in."""
     kwh, off = pl.col("kwh"), pl.col("kwh") - pl.col("expected")
     used = kwh.filter(kwh > 0)
     return (
-        hours.select("appliance", "timestamp_utc", "kwh", hour=pl.col("timestamp").dt.hour())
-        .join(by_hour.select("appliance", "hour", "expected"), on=["appliance", "hour"])
-        .sort("appliance", "timestamp_utc")
-        .group_by("appliance", maintain_order=True)
+        hours.join(by_hour.select(*of, "hour", "expected"), on=[*of, "hour"])
+        .sort(*of, "timestamp_utc")
+        .group_by(of, maintain_order=True)
         .agg(
             off.quantile(_UPPER, "linear").alias("off_upper"),
             off.quantile(_LOWER, "linear").alias("off_lower"),
@@ -151,8 +153,8 @@ def _spread(own: pl.Expr, of_all: pl.Expr) -> pl.Expr:
     return pl.max_horizontal(spread, _LEAST_SPREAD * pl.col("running"))
 
 
-def judged(hours: pl.DataFrame, usual: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
-    """Every hour of the appliances that can be judged, by appliance and time, with what is usual and both verdicts.
+def judged(hours: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
+    """`hours` that know what is usual, of the appliances that can be judged, by appliance and time, with both verdicts.
 
     `by_mean` and `by_robust` say which rule found it. Its kind is the verdict of the rule that leads for its appliance,
     which is the robust one wherever it has a history to go by: `high_use`, or `drop`. `limit` is the robust rule's.
@@ -161,10 +163,7 @@ def judged(hours: pl.DataFrame, usual: pl.DataFrame, limits: pl.DataFrame) -> pl
     whole = pl.col("readings") >= _READ_WHOLE * pl.col("readings").median().over("appliance")
     return (
         hours.join(limits.filter(pl.col("skipped").is_null()).drop("hours", "skipped", "number"), on="appliance")
-        .with_columns(hour=pl.col("timestamp").dt.hour())
-        .join(usual.drop("limited", "number"), on=["appliance", "hour"])
         .sort("appliance", "timestamp_utc")
-        .with_columns(expected=pl.when(kwh > 0).then(pl.col("running")).fill_null(pl.col("expected")))
         .with_columns(
             by_mean=kwh > pl.col("threshold"),
             over=(kwh > pl.col("high")).fill_null(False),

@@ -1,7 +1,7 @@
 """What a site's configuration calls normal: kept in the tables with the line that says so, told by its count alone."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 import polars as pl
 
@@ -17,28 +17,37 @@ def unknown_appliances(config: AnomalyConfig, known: Collection[str]) -> list[st
     return sorted(name for name in named if names.identity(name) not in identities)
 
 
-def muted_by(config: AnomalyConfig, known: Collection[str], kinds: Sequence[str]) -> pl.Expr:
-    """The first line that says of an hour (`appliance`, `timestamp`, `by_mean`, marks for each of `kinds`) that it is
-    not to be told; null where none does. An hour of several kinds is muted by a line about a kind only where that is
-    the only one.
+def called_normal(config: AnomalyConfig, known: Collection[str]) -> pl.Expr:
+    """The first line that calls an hour (`appliance`, `timestamp`) normal; null where none does."""
+    return _first(
+        (line, _is_of(line, known) & pl.col("timestamp").is_between(*line.span, closed="left"))
+        for line in config.normal
+    )
+
+
+def muted_by(config: AnomalyConfig, known: Collection[str]) -> pl.Expr:
+    """The first line that says of an hour that it is not to be told, by the `kind` that its event is told as, by its
+    appliance, or because it is called `normal`; null where none does.
     """
-    nothing = pl.lit(None, dtype=pl.String)
-    return pl.coalesce(*(pl.when(_covers(one, known, kinds)).then(pl.lit(one.line)) for one in _lines(config)), nothing)
+    muted = _first(
+        (line, _is_of(line, known) & (pl.lit(True) if line.kind is None else pl.col("kind") == line.kind))
+        for line in config.mute
+    )
+    return pl.coalesce(muted, "normal")
 
 
 def mutes(config: AnomalyConfig, appliance: str | None, kind: str, start: dt.datetime, end: dt.datetime) -> str | None:
-    """The first line that mutes an event of a kind from `start` to `end`, local time: a line about a time does if it
-    overlaps. `appliance` is null for all together, which only a line about all mutes.
+    """The first line that mutes an event of a kind from `start` to `end`, local time; `appliance` is null for all
+    together, which only a line about all mutes.
+
+    A line about a time does if it is about just that, the appliance or all together, and covers most of the event: an
+    evening with guests does not explain weeks in which a fridge takes more and more.
     """
     for one in _lines(config):
-        of_it = one.appliance is None or (
-            appliance is not None and names.identity(one.appliance) == names.identity(appliance)
-        )
-        if of_it and (
-            one.kind in (None, kind)
-            if isinstance(one, Mute)
-            else one.span[0] <= start < one.span[1] or start < one.span[0] < end
-        ):
+        if isinstance(one, Mute):
+            if (one.appliance is None or _same(one.appliance, appliance)) and one.kind in (None, kind):
+                return one.line
+        elif _same(one.appliance, appliance) and _overlap(one.span, (start, end)) > (end - start) / 2:
             return one.line
     return None
 
@@ -56,18 +65,23 @@ def _lines(config: AnomalyConfig) -> Iterator[Mute | Normal]:
     yield from config.normal
 
 
-def _covers(line: Mute | Normal, known: Collection[str], kinds: Sequence[str]) -> pl.Expr:
-    covers = pl.lit(True)
-    if line.appliance is not None:
-        meant = sorted(name for name in known if names.identity(name) == names.identity(line.appliance))
-        covers = pl.col("appliance").is_in(meant)
-    if isinstance(line, Normal):
-        start, end = line.span
-        return covers & pl.col("timestamp").is_between(start, end, closed="left")
-    if line.kind is None:
-        return covers
-    if line.kind not in kinds:
-        return pl.lit(False)
-    # What the specification's rule alone found is of no kind of its own; it is about high use.
-    of_it = pl.col(line.kind) | pl.col("by_mean") if line.kind == "high_use" else pl.col(line.kind)
-    return covers & of_it & ~pl.any_horizontal([kind for kind in kinds if kind != line.kind])
+def _first(lines: Iterable[tuple[Mute | Normal, pl.Expr]]) -> pl.Expr:
+    nothing = pl.lit(None, dtype=pl.String)
+    return pl.coalesce(*(pl.when(covers).then(pl.lit(line.line)) for line, covers in lines), nothing)
+
+
+def _is_of(line: Mute | Normal, known: Collection[str]) -> pl.Expr:
+    if line.appliance is None:
+        return pl.lit(True)
+    return pl.col("appliance").is_in(sorted(name for name in known if _same(name, line.appliance)))
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """Whether both are one appliance, however it is spelled, or both all together."""
+    if one is None or other is None:
+        return one is other
+    return names.identity(one) == names.identity(other)
+
+
+def _overlap(one: tuple[dt.datetime, dt.datetime], other: tuple[dt.datetime, dt.datetime]) -> dt.timedelta:
+    return min(one[1], other[1]) - max(one[0], other[0])

@@ -44,7 +44,8 @@ def outage_hours(hourly: pl.DataFrame) -> pl.DataFrame:
     """timestamp_utc of the hours in which every appliance reads zero, at a site where one never does of itself.
 
     One never does whose reading is zero in at most a hundredth of the hours in which another appliance is used. A site
-    without such an appliance, or with a single one, has none: there all may be off.
+    without such an appliance, or with a single one, has none: there all may be off. If another is used before it reads
+    more than zero again, there was power, and it had stopped.
     """
     used = pl.col("kwh") > 0
     at = hourly.group_by("timestamp_utc").agg(
@@ -61,7 +62,16 @@ def outage_hours(hourly: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.len().alias("n"), (~used).mean().alias("zero"))
         .filter(pl.col("n") >= _MIN_EVIDENCE, pl.col("zero") <= _ZERO_BESIDE_OTHERS)
     )
-    told = hourly.join(always_on, on="appliance", how="semi").select("timestamp_utc").unique()
+    same = pl.col("appliance") == pl.col("appliance").shift()
+    runs = (
+        hourly.filter(~used)
+        .join(always_on, on="appliance", how="semi")
+        .join(at, on="timestamp_utc")
+        .sort("appliance", "timestamp_utc")
+        .with_columns(follows=same & (pl.col("timestamp_utc").diff() == pl.duration(hours=1)))
+        .with_columns(run=_run(pl.lit(False)))
+    )
+    told = runs.filter(pl.col("in_use").max().over("run") == 0).select("timestamp_utc").unique()
     return zero.join(told, on="timestamp_utc", how="semi").sort("timestamp_utc")
 
 

@@ -17,7 +17,9 @@ _SENTENCES = {
     ),
     "stopped": "{who}: nothing {span}, and it never stands still; usual for that time is {expected_kwh} kWh.",
     "flatline": "{who}: one and the same value {span}, as from a meter that hangs; {kwh} kWh in all.",
-    "rising_use": "{who}: a day's energy crept up from {day_kwh_before} to {day_kwh_after} kWh {span}.",
+    "rising_use": (
+        "{who}: a day's energy crept up from {day_kwh_before} to {day_kwh_after} kWh from {first_day} to {last_day}."
+    ),
     "long_run": "{who}: ran {hours} hours {span}, {kwh} kWh; a run of it usually takes {usual_hours}.",
     "high_use": "{who}: {kwh} kWh {span}; usual for these hours is {expected_kwh}.",
     "drop": "{who}: only {kwh} kWh {span}; usual for these hours is {expected_kwh}.",
@@ -26,6 +28,9 @@ _ONE_HOUR = {
     "high_use": "{who}: {kwh} kWh at {at}; usual for that hour is {expected_kwh}, limit {peak_limit_kwh}.",
     "drop": "{who}: {kwh} kWh at {at}; usual for that hour is {expected_kwh}, at least {peak_limit_kwh}.",
 }
+# Where the specification's rule leads, what is usual is not that of the hour, but the mean of all.
+_BY_MEAN = "{who}: {kwh} kWh {span}; {hours} hours at its mean are {expected_kwh}."
+_ONE_HOUR_BY_MEAN = "{who}: {kwh} kWh at {at}; its mean hour is {expected_kwh}, limit {peak_limit_kwh}."
 
 
 def hour_sentence(row: Mapping[str, Any]) -> str:
@@ -45,19 +50,27 @@ def hour_sentence(row: Mapping[str, Any]) -> str:
 def event_sentence(row: Mapping[str, Any]) -> str:
     """Of a row of anomaly_events, whatever its kind."""
     start, end = row["start_timestamp"], row["end_timestamp"]
-    kind = row["kind"]
-    sentence = _ONE_HOUR[kind] if kind in _ONE_HOUR and row["hours"] == 1 else _SENTENCES[kind]
     energies = ("kwh", "expected_kwh", "peak_kwh", "peak_limit_kwh", "day_kwh_before", "day_kwh_after")
     told = {name: None if row[name] is None else kwh(row[name]) for name in energies}
-    return sentence.format(
+    return _pattern(row).format(
         who=row["appliance"],
         hours=row["hours"],
         usual_hours=None if row["usual_hours"] is None else f"{row['usual_hours']:.1f}".removesuffix(".0"),
         at=clock(start),
         span=span(start, end),
+        first_day=start.date(),
+        # It ends with its last day.
+        last_day=(end - dt.timedelta(hours=1)).date(),
         before_peak=span(start, row["peak_timestamp"] or end),
         **told,
     )
+
+
+def _pattern(row: Mapping[str, Any]) -> str:
+    kind, one_hour = row["kind"], row["hours"] == 1
+    if row["method"] == MEAN_2STD:
+        return _ONE_HOUR_BY_MEAN if one_hour else _BY_MEAN
+    return _ONE_HOUR[kind] if kind in _ONE_HOUR and one_hour else _SENTENCES[kind]
 
 
 def kwh(value: float) -> str:

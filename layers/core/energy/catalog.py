@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WRITE_BATCH = 100
 DELETE_BATCH = 25
 
-type Locations = dict[tuple[str, ...], str]
+Locations: TypeAlias = dict[tuple[str, ...], str]
 
 
 @functools.cache

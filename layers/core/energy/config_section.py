@@ -1,8 +1,9 @@
 """What the sections of `config/<site>.yaml` have in common."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
 # Names are printed and published: no control characters in them.
 Text = Annotated[
@@ -30,7 +31,13 @@ class Section(BaseModel):
         return value
 
 
+def _csv_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.csv", name):
+        raise ValueError("it must be the name of a file beside it that ends in .csv, of letters, digits, dots, _ and -")
+    return name
+
+
 class TableFile(Section):
     """A CSV beside the configuration, by its name below `config/`; UTF-8, at most 4 MiB."""
 
-    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.csv$", strip_whitespace=True)]
+    file: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_csv_name)]

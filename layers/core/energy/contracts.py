@@ -7,6 +7,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 
 from energy import lake
 
+# S3's word where the current version is hidden; it has another where a version, or a delete marker, is gone for good.
+DELETE_MARKER_CREATED = "Delete Marker Created"
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}$")]
 
 
@@ -207,6 +209,20 @@ class AnomalyResult(Contract):
     events_prefix: str
     summary_key: str
     count: int
+
+
+class CrunchOutput(Contract):
+    """What the job behind "Crunch with Spark" leaves for the state machine: the answers of the functions that it stands
+    for, as far as there are any; `site` is whose they are. `rejection` says why the file is unusable; `gone`: this
+    version is no more.
+    """
+
+    site: str
+    validated: ValidateOutput | None = None
+    publication: Publication | None = None
+    anomalies: AnomalyResult | None = None
+    rejection: str | None = None
+    gone: bool = False
 
 
 class ForecastProphetInput(Contract):

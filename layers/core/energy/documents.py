@@ -148,8 +148,8 @@ class PeakHour(Document):
 class AnomalyEvent(Document):
     """One event, as in anomaly_events; `appliance` is null where it is about all together.
 
-    `end` is when its last hour ends. `peak` is null for a slow fault, which has the energy of a day at its start and at
-    its end instead. `usual_hours` is what a run usually takes, where it is about one that is too long.
+    `end` is when its last hour ends. `peak` is null for a slow fault, which has the energy of a day before it and of
+    its last week instead. `usual_hours` is what a run usually takes, where it is about one that is too long.
     """
 
     event_id: str
@@ -198,9 +198,9 @@ class AnomalySummary(Document):
     `count` is the number of hours that are part of an event of their appliance's own hours (high_use, drop); each
     appliance's are in `by_appliance`, each day's (ISO date) in `by_day`. `by_rule` counts the hours by what found
     them: mean_2std, robust, mean_2std+robust; those that mean_2std alone found are in `count` only where an appliance's
-    history is too short for the robust rule. `by_kind` counts events. `top` are those that matter most, at most ten:
-    the most severe first; of equals those that ended in the last 31 days read, then those with more energy away from
-    the usual.
+    history is too short for the robust rule. `by_kind` counts events, `events_by_appliance` those that are about one,
+    and `muted_by_appliance` those of them that are muted. `top` are those that matter most, at most ten: the most
+    severe first; of equals those that ended in the last 31 days read, then those with more energy away from the usual.
 
     `skipped` are appliances that could not be judged by the hour at all, `limited` those that mean_2std alone judged.
     `unknown_appliances` are named in the configuration and nowhere in the readings.
@@ -213,6 +213,8 @@ class AnomalySummary(Document):
     by_appliance: dict[str, int]
     by_day: dict[str, int]
     events: int
+    events_by_appliance: dict[str, int]
+    muted_by_appliance: dict[str, int]
     top: list[AnomalyEvent]
     skipped: dict[str, NotJudged]
     limited: dict[str, NotJudged]
@@ -299,7 +301,8 @@ class ForecastSummary(Document):
 
     `level` and `outer_level` are the shares of days that the two bands should hold. `members` are the appliances in the
     total; where `coherent`, their forecasts add up to it. `series` has the total first, then appliances by name.
-    `year` is null with less than a year.
+    Without `has_spread` nothing tells how sure the total is, and its bands reach from nothing to the double. `year` is
+    null with less than a year.
     """
 
     method: str
@@ -313,6 +316,7 @@ class ForecastSummary(Document):
     appliances_kwh: dict[str, float]
     members: list[str]
     coherent: bool
+    has_spread: bool = True
     series: list[SeriesResult]
     year: YearDecomposition | None
     notes: list[str]

@@ -31,6 +31,7 @@ from energy.schema import (
     Table,
 )
 from energy.settings import settings
+from energy.spreading import Each
 from energy.summary import readings_summary
 
 # They may all lie in one month, whose readings are in memory at once; and the next step has all hours of a site in
@@ -42,12 +43,13 @@ MAX_KEY_TOLD = 200
 _MADE_ANEW = "the same uploads, by the configuration of now"
 
 
-def aggregate(request: AggregateInput) -> Publication:
+def aggregate(request: AggregateInput, each: Each = map, most_readings: int | None = None) -> Publication:
     """All uploads of the site to tables and a draft manifest on top of the manifest found now.
 
     Takes along every change of the site that waits to be published, so that many uploads at once need few publications.
     Where another run has taken this change along, nothing is left to do; where the last upload was deleted, there are
-    no tables. TimezoneChanged, SiteTooLarge, SiteConfigInvalid.
+    no tables. `each` spreads the months. TimezoneChanged, SiteTooLarge (past `most_readings`, or what fits into a
+    Lambda), SiteConfigInvalid.
     """
     validated = request.validated
     base, base_etag = _base(validated.site)
@@ -73,8 +75,9 @@ def aggregate(request: AggregateInput) -> Publication:
     publication = publication.model_copy(update={"config_key": _write_document("config", config, publication)})
     tables = {FORECAST_HISTORY.name: _partitions(base, FORECAST_HISTORY)}
     if settled.uploads:
-        publication, made = _with_tables(publication, base, settled)
-        publication, priced = _with_costs(publication, base, made[READINGS.name], snapshot)
+        _refuse_too_many(validated.site, settled.uploads, most_readings or MAX_READINGS)
+        publication, made = _with_tables(publication, base, settled, each)
+        publication, priced = _with_costs(publication, base, made[READINGS.name], snapshot, each)
         tables |= made | priced
     draft = Manifest(
         site=validated.site,
@@ -132,11 +135,10 @@ def _told(change: ValidateOutput) -> str:
 
 
 def _with_tables(
-    publication: Publication, base: Manifest | None, settled: Settled
+    publication: Publication, base: Manifest | None, settled: Settled, each: Each
 ) -> tuple[Publication, dict[str, list[Partition]]]:
     """The publication with what it consists of, and its tables' partitions, written."""
     site, timezone = publication.site, publication.timezone
-    _refuse_too_many(site, settled.uploads)
     counted_before = _counted_before(base)
     counted = _counted(counted_before, settled.uploads)
     shown = resolution.names_shown(counted.uploads.values())
@@ -144,7 +146,7 @@ def _with_tables(
     touched = resolution.touched_months(base.uploads if base else {}, settled.uploads, renamed)
     holders = {month: resolution.holding(settled.uploads.values(), month) for month in touched}
     resolved = {month: partial(_resolved, held, month, shown) if held else None for month, held in holders.items()}
-    months = site_months.build(base, resolved, site, publication.pub, timezone)
+    months = site_months.build(base, resolved, site, publication.pub, timezone, each)
     tables = aggregation.tables(months.parts, timezone)
     quality = quality_table(months.parts, tables, counted.uploads.values(), shown, timezone)
     history = _history(base)
@@ -174,7 +176,7 @@ def _with_tables(
 
 
 def _with_costs(
-    publication: Publication, base: Manifest | None, readings: list[Partition], snapshot: ConfigSnapshot
+    publication: Publication, base: Manifest | None, readings: list[Partition], snapshot: ConfigSnapshot, each: Each
 ) -> tuple[Publication, dict[str, list[Partition]]]:
     """The publication with what its energy costs, and the tables of it; as it is where the site has neither a tariff
     nor a CO2 factor.
@@ -183,7 +185,7 @@ def _with_costs(
     if by is None:
         return publication, {}
     months = {partition.values[-1]: partition.prefix for partition in readings}
-    found = site_costs.build(base, months, publication.site, publication.pub, by)
+    found = site_costs.build(base, months, publication.site, publication.pub, by, each)
     frames = {COSTS: cost_table(found, by), BILLS: bill_table(found, by)}
     written = {table: _write_table(frame, table, publication) for table, frame in frames.items()}
     summary = costs_summary(found, by).model_dump_json(indent=1).encode()
@@ -211,10 +213,10 @@ def _history(base: Manifest | None) -> pl.DataFrame:
     return pl.concat([empty, *(parquet.widened(frame, FORECAST_HISTORY) for frame in frames)])
 
 
-def _refuse_too_many(site: str, uploads: Mapping[str, ManifestUpload]) -> None:
+def _refuse_too_many(site: str, uploads: Mapping[str, ManifestUpload], most: int) -> None:
     readings = sum(upload.rows.accepted for upload in uploads.values())
-    if readings > MAX_READINGS:
-        raise SiteTooLarge(site, readings, MAX_READINGS)
+    if readings > most:
+        raise SiteTooLarge(site, readings, most)
 
 
 def _counted_before(base: Manifest | None) -> SiteUploads:

@@ -82,12 +82,13 @@ def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, si
 
 
 def why(ended: EndedExecution) -> str:
-    """Error and cause in one line of plain text; a function's error is JSON, of which the message tells."""
+    """Error and cause in one line of plain text; a function's, or a job's, is JSON, of which the message tells."""
     if ended.not_announced:
         return f"it is published, and nobody could be told of it: {ended.not_announced}"
     cause = ended.cause or ""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        cause = str(json.loads(cause)["errorMessage"])
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        told = json.loads(cause)
+        cause = str(told.get("errorMessage") or told["ErrorMessage"])
     found = ": ".join(part for part in (ended.error, cause[:_CAUSE_LENGTH]) if part)
     return found or {"TIMED_OUT": "it ran for longer than it may", "ABORTED": "somebody stopped it"}.get(
         ended.status, "Step Functions does not say"

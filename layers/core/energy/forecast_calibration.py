@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from energy.documents import Backtest
 from energy.forecast_history import WEEK_DAYS, Series, without_gaps
@@ -33,7 +34,7 @@ SHARE_DECIMALS = 6
 OUTER_RATIO = 1.811
 
 # Forecasts by days back from the last training day, 0 being the one that is published; kWh by day ahead.
-type ByDaysBack = Mapping[int, Sequence[float]]
+ByDaysBack: TypeAlias = Mapping[int, Sequence[float]]
 
 
 @dataclass(frozen=True)

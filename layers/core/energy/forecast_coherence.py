@@ -1,11 +1,12 @@
 """Forecasts of appliances that add up to the forecast of their total."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from energy.forecasting import KWH_DECIMALS
 
 # By appliance; None is the total.
-type Forecasts = Mapping[str | None, Sequence[float]]
+Forecasts: TypeAlias = Mapping[str | None, Sequence[float]]
 
 
 def coherent(

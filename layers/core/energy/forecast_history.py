@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 from energy.errors import NotEnoughHistory
 
@@ -16,7 +16,7 @@ WEEK_DAYS = 7
 TOTAL_DAYS = 14
 
 # kWh by local day, sorted; a day that is not complete is not in it.
-type Series = dict[dt.date, float]
+Series: TypeAlias = dict[dt.date, float]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from energy import forecast_history, forecast_prophet, forecast_weather, lake, parquet_rows, recipes, store
 from energy.contracts import ForecastResult, ForecastStatsforecastInput, Publication
@@ -20,7 +20,7 @@ _AREA = "forecast"
 MAX_RESULT_NOTES = 20
 MAX_RESULT_NOTES_BYTES = 6_000
 
-type Row = dict[str, Any]
+Row: TypeAlias = dict[str, Any]
 
 
 def read_history(publication: Publication) -> History:
@@ -31,7 +31,7 @@ def read_history(publication: Publication) -> History:
 def read_outside(publication: Publication, history: History) -> Outside:
     """What the site's configuration says that its forecast may go by."""
     snapshot = recipes.publication_config(publication)
-    return forecast_weather.outside(snapshot.config.forecast, snapshot.files, history.last_day)
+    return forecast_weather.outside(snapshot.config.forecast, snapshot.files, history)
 
 
 def publish(forecast: SiteForecast, history: History, publication: Publication, by: str) -> ForecastResult:
@@ -162,6 +162,7 @@ def _summary(forecast: SiteForecast, history: History) -> ForecastSummary:
         appliances_kwh={name: _sum_kwh(series) for name, series in sorted(forecast.appliances.items())},
         members=history.members,
         coherent=forecast.coherent,
+        has_spread=forecast.total.has_spread,
         series=[_result(name, series, history) for name, series in _every_series(forecast)],
         year=forecast.year,
         notes=list(dict.fromkeys(forecast.notes)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from energy.documents import YearDecomposition
 from energy.errors import ForecastFailed
@@ -11,7 +12,7 @@ from energy.forecast_history import History, Series
 from energy.forecasting import MODEL_ERRORS, SeriesForecast, SiteForecast, noted_reason, reason, settled
 
 # kWh by day ahead, by days back, by appliance; None is the total.
-type Moved = dict[str | None, dict[int, Sequence[float]]]
+Moved: TypeAlias = dict[str | None, dict[int, Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,5 @@ def _series_forecast(name: str | None, answer: Answer, yhat: Mapping[int, Sequen
         past={back: found for back, found in models.items() if back},
         backtest=fitted.backtest(yhat),
         notes=notes,
+        has_spread=raw.has_bounds,
     )

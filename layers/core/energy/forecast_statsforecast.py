@@ -10,6 +10,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import TypeAlias
 
 from energy.forecast_calibration import PROPHET, Fitted
 from energy.forecast_history import WEEK_DAYS, History, Series, without_gaps
@@ -41,9 +42,9 @@ WINDOW_DAYS = 28
 WINDOW_WEEKS = 4
 
 # One value a day in, without gaps; HORIZON_DAYS of forecast out.
-type Model = Callable[[list[float]], Band]
+Model: TypeAlias = Callable[[list[float]], Band]
 # What Prophet forecast: kWh by day ahead, by days back, by appliance; None is the total.
-type ByProphet = Mapping[str | None, Mapping[int, Sequence[float]]]
+ByProphet: TypeAlias = Mapping[str | None, Mapping[int, Sequence[float]]]
 
 
 def forecast(history: History, prophet: ByProphet, outside: Outside = NOTHING_OUTSIDE) -> SiteForecast:

@@ -11,9 +11,10 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from energy.forecast_config import ForecastConfig
-from energy.forecast_history import Series, horizon
+from energy.forecast_history import History, Series, horizon
 from energy.forecasting import HORIZON_DAYS, Band
 
 # Mean of a day, °C, below which homes are heated (CIBSE TM41, 2006), and above which they are cooled: the base of many
@@ -27,7 +28,7 @@ MIN_COVERAGE = 0.9
 LOWEST_C, HIGHEST_C = -90.0, 60.0
 
 # Mean temperature of a day, °C.
-type Temperature = Mapping[dt.date, float]
+Temperature: TypeAlias = Mapping[dt.date, float]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Weathered:
         return Band(yhat, *bounds)
 
 
-def outside(config: ForecastConfig, files: Mapping[str, str], last_day: dt.date) -> Outside:
+def outside(config: ForecastConfig, files: Mapping[str, str], history: History) -> Outside:
     """What a site's configuration, and the files that it names, say of the days ahead."""
     if config.temperature is None:
         return Outside(config.holidays)
@@ -70,9 +71,14 @@ def outside(config: ForecastConfig, files: Mapping[str, str], last_day: dt.date)
         temperature = read(files[name], name)
     except TemperatureUnreadable as error:
         return Outside(config.holidays, notes=[f"temperatures left out: {error}"])
-    missing = [day for day in horizon(last_day, HORIZON_DAYS) if day not in temperature]
+    missing = [day for day in horizon(history.last_day, HORIZON_DAYS) if day not in temperature]
     if missing:
         return Outside(config.holidays, notes=[f"temperatures left out: {name} has none for {missing[0]}"])
+    every = [history.total, *history.appliances.values()]
+    if not any(_covers(temperature, series) for series in every):
+        return Outside(config.holidays, notes=[f"temperatures left out: {name} has too few of the days that were read"])
+    if all(weathered(series, history.last_day, temperature).series == series for series in every):
+        return Outside(config.holidays, notes=[f"the temperatures of {name} explain nothing of these readings"])
     return Outside(config.holidays, temperature, [f"the forecast goes by the temperatures of {name}"])
 
 
@@ -96,8 +102,7 @@ def read(text: str, name: str) -> dict[dt.date, float]:
 def weathered(series: Series, last_day: dt.date, temperature: Temperature) -> Weathered:
     """The series without what the temperature explains of it; the series itself where that is nothing."""
     known = [day for day in series if day in temperature]
-    enough = len(known) >= max(MIN_DAYS, MIN_COVERAGE * len(series))
-    if not enough or any(day not in temperature for day in horizon(last_day, HORIZON_DAYS)):
+    if not _covers(temperature, series) or any(day not in temperature for day in horizon(last_day, HORIZON_DAYS)):
         return Weathered(series, [0.0] * HORIZON_DAYS)
     slopes = _slopes([series[day] for day in known], [_degrees(temperature[day]) for day in known])
     usual = [statistics.fmean(_degrees(temperature[day])[column] for day in known) for column in (0, 1)]
@@ -113,6 +118,11 @@ def weathered(series: Series, last_day: dt.date, temperature: Temperature) -> We
         series={day: kwh - explained(day) for day, kwh in series.items()},
         ahead=[explained(day) for day in horizon(last_day, HORIZON_DAYS)],
     )
+
+
+def _covers(temperature: Temperature, series: Series) -> bool:
+    """Whether the temperatures of enough days are known to tell what they do to a series."""
+    return sum(day in temperature for day in series) >= max(MIN_DAYS, MIN_COVERAGE * len(series))
 
 
 def _degrees(temperature_c: float) -> tuple[float, float]:

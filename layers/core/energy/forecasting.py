@@ -50,7 +50,8 @@ class SeriesForecast:
     """What is published for one series; `models` has each model's own forecast, kWh by day ahead.
 
     `reason` says in words why by these models. `backtest` is None where the history is too short for one. `past` has
-    what the models forecast from earlier days, by how many days back.
+    what the models forecast from earlier days, by how many days back. Where not even a spread is known
+    (`has_spread`), the band says only that.
     """
 
     band: Band
@@ -60,6 +61,7 @@ class SeriesForecast:
     past: Mapping[int, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     backtest: Backtest | None = None
     notes: list[str] = field(default_factory=list)
+    has_spread: bool = True
 
 
 @dataclass(frozen=True)

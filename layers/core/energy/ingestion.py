@@ -5,11 +5,15 @@ deletion of one. What is ready to be published waits in `pending/` for whichever
 import datetime as dt
 import tempfile
 import urllib.parse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import polars as pl
 
 from energy import lake, parquet, quarantine, store
-from energy.contracts import Deletion, EventObject, Upload, ValidateInput, ValidateOutput
+from energy.contracts import DELETE_MARKER_CREATED, Deletion, EventObject, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
@@ -19,11 +23,18 @@ from energy.site_config import Rules
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
 MAX_SENTENCES = 20
 MAX_SENTENCE_BYTES = 800
-# S3's word where a version other than the current one may be gone, or a delete marker.
-DELETE_MARKER_CREATED = "Delete Marker Created"
 
 
-def validate(request: ValidateInput) -> ValidateOutput:
+Judging: TypeAlias = Callable[[Path, Rules, Upload, Path], Judged]
+"""(the upload's file, rules, upload, folder for what does not fit into memory) to what becomes of its rows."""
+
+
+def judged_here(path: Path, rules: Rules, upload: Upload, folder: Path) -> Judged:
+    """An upload judged by this process alone."""
+    return judge(path, rules, upload.last_modified, folder, name=upload.key)
+
+
+def validate(request: ValidateInput, judging: Judging = judged_here) -> ValidateOutput:
     """Good rows to the lake, bad rows to quarantine. Does nothing where this version, or a newer one, is published
     by the configuration of now.
 
@@ -31,17 +42,17 @@ def validate(request: ValidateInput) -> ValidateOutput:
     SiteConfigInvalid if the site's configuration cannot be used.
     """
     if request.deletion_type:
-        return _deleted(request, request.deletion_type)
+        return _deleted(request, request.deletion_type, judging)
     key, metadata = _head(request.object)
     rules = site_rules(lake.site_of_key(key))
     upload = _upload(request, key, metadata, rules)
     if _is_published_as(upload, rules):
         return _output(upload, already_published=True)
     with tempfile.TemporaryDirectory() as folder:
-        return _wait(_validated(upload, rules, Path(folder)))
+        return _wait(_validated(upload, rules, Path(folder), judging))
 
 
-def _deleted(request: ValidateInput, deletion_type: str) -> ValidateOutput:
+def _deleted(request: ValidateInput, deletion_type: str, judging: Judging) -> ValidateOutput:
     """The deletion, or the version that came to light by it: of a delete marker that was removed, or of the version
     before. What S3 holds now is asked of S3, and is as new as the event.
 
@@ -51,7 +62,7 @@ def _deleted(request: ValidateInput, deletion_type: str) -> ValidateOutput:
     found = request.object
     if deletion_type != DELETE_MARKER_CREATED:
         if (current := _current(found)) is not None:
-            return validate(request.model_copy(update={"object": current, "deletion_type": None}))
+            return validate(request.model_copy(update={"object": current, "deletion_type": None}), judging)
         if not _is_known(lake.site_of_key(found.key)):
             raise ObjectMissing(found.key, found.version_id)
     deletion = Deletion(
@@ -164,11 +175,11 @@ def _wait(validated: ValidateOutput) -> ValidateOutput:
     return validated
 
 
-def _validated(upload: Upload, rules: Rules, folder: Path) -> ValidateOutput:
+def _validated(upload: Upload, rules: Rules, folder: Path, judging: Judging) -> ValidateOutput:
     path = folder / "upload"
     store.download(upload.key, path, version_id=upload.version_id, etag=upload.etag)
     try:
-        judged = judge(path, rules, upload.last_modified, folder, name=upload.key)
+        judged = judging(path, rules, upload, folder)
     except InputRejected as refusal:
         problems = quarantine.problems_json(upload, "reject", {refusal.code: 1}, [str(refusal)])
         _quarantine(upload, "problems.json", problems, "application/json")
@@ -177,12 +188,15 @@ def _validated(upload: Upload, rules: Rules, folder: Path) -> ValidateOutput:
         _set_apart(upload, judged, folder)
     if judged.refusal:
         raise judged.refusal
-    for month in judged.months:
-        key = lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)
-        store.put_once(key, parquet.to_bytes(judged.month(month)))
+    judged.each_month(partial(_put_month, upload))
     quality_key = lake.upload_quality_key(upload.site, upload.upload_id, upload.run_id)
     store.put_once(quality_key, judged.quality.model_dump_json(indent=1).encode(), "application/json")
     return _output(upload, timezone=rules.timezone, rows=judged.rows, months=judged.months, warnings=_sentences(judged))
+
+
+def _put_month(upload: Upload, month: str, readings: pl.DataFrame) -> None:
+    key = lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)
+    store.put_once(key, parquet.to_bytes(readings))
 
 
 def _set_apart(upload: Upload, judged: Judged, folder: Path) -> None:

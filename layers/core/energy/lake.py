@@ -10,6 +10,8 @@ DEFAULT_SITE = "home"
 RAW_PREFIX = "raw/"
 MANIFESTS_PREFIX = "manifests/"
 PENDING_PREFIX = "pending/"
+CRUNCHED_PREFIX = "crunched/"
+BACKLOG_PREFIX = "backlog/"
 # Below these, whatever a run or a publication has written lies under a prefix of its own.
 WRITTEN_PREFIXES = ("processed/", "anomalies/", "forecast/", "reports/", "quarantine/")
 # Names of hidden, marker and unfinished files; the state machine's first state, "Anything to read?", has the same.
@@ -127,6 +129,21 @@ def pending_key(site: str, change: str) -> str:
     return f"{pending_prefix(site)}{change}.json"
 
 
+def crunched_key(execution: str, round_number: int) -> str:
+    """What the Glue job answers an execution, in one of its rounds; no longer than the execution can be redriven."""
+    return f"{CRUNCHED_PREFIX}execution={execution}/round={round_number}.json"
+
+
+def backlog_items_key(run: str, what: str, digest: str) -> str:
+    """What one round of a run through the backlog goes through; `digest` is that of the list."""
+    return f"{BACKLOG_PREFIX}lists/run={run}/{what}-{digest}.json"
+
+
+def backlog_notes_prefix(run: str) -> str:
+    """Notes of what such a run could not get done, one object each."""
+    return f"{BACKLOG_PREFIX}notes/run={run}/"
+
+
 def site_config_key(site: str) -> str:
     """What people may say about a site; no role of the stack writes it."""
     return f"config/{site}.yaml"
@@ -193,9 +210,14 @@ def latest_report_key(site: str) -> str:
     return f"reports/site={site}/latest.html"
 
 
+def quarantine_prefix(site: str) -> str:
+    """What validation set apart of a site."""
+    return f"quarantine/site={site}/"
+
+
 def quarantine_key(site: str, run: str, name: str) -> str:
     """What validation set apart: rejected.csv and problems.json."""
-    return f"quarantine/site={site}/run={run}/{name}"
+    return f"{quarantine_prefix(site)}run={run}/{name}"
 
 
 def _digest(text: str) -> str:

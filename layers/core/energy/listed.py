@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,18 +10,21 @@ from pydantic import BaseModel, ConfigDict
 MOST_BYTES = 7 << 10
 
 
-class Listed[T](BaseModel):
+Entry = TypeVar("Entry", bound=BaseModel | str)
+
+
+class Listed(BaseModel, Generic[Entry]):
     """`count` is how many there are, `shown` the first of them."""
 
     model_config = ConfigDict(frozen=True)
 
     count: int = 0
-    shown: list[T] = []
+    shown: list[Entry] = []
 
 
-def listed[T: BaseModel | str](entries: Iterable[T], most_bytes: int = MOST_BYTES) -> Listed[T]:
+def listed(entries: Iterable[Entry], most_bytes: int = MOST_BYTES) -> Listed[Entry]:
     """All entries counted; of the first as many as `most_bytes` of JSON hold."""
-    count, room, shown = 0, most_bytes, list[T]()
+    count, room, shown = 0, most_bytes, list[Entry]()
     for entry in entries:
         count += 1
         plain = entry if isinstance(entry, str) else entry.model_dump(mode="json")

@@ -252,12 +252,12 @@ ANOMALIES = Table(
         Column(
             "expected_kwh",
             "double",
-            "usual at this hour of the day, kWh; of what is mostly off when it runs; its mean hour if history is short",
+            "usual at this hour of day and season, kWh; if mostly off, when it runs; its mean if limit_kwh is null",
         ),
         Column(
             "limit_kwh",
             "double",
-            "limit of the robust rule: more (high_use) or less (drop) is unusual, kWh; null where history is short",
+            "limit of the robust rule: more (high_use) or less (drop) is unusual, kWh; null if too little is known",
         ),
         Column("excess_kwh", "double", "energy above the expected, kWh; negative where less was used"),
         Column("severity", "string", "low, medium or high: how much energy is at stake in the hour's event"),
@@ -289,15 +289,19 @@ ANOMALY_EVENTS = Table(
         Column("end_timestamp_utc", "timestamp", "end of its last hour, UTC"),
         Column("hours", "bigint", "hours of readings in it; of a rising_use those of its complete days"),
         Column("kwh", "double", "energy used in it, kWh"),
-        Column("expected_kwh", "double", "what is usually used in such hours, kWh"),
+        Column(
+            "expected_kwh", "double", "what is usually used in such hours, kWh; long_run: in a run of its usual length"
+        ),
         Column("excess_kwh", "double", "energy above the expected, kWh; negative where less was used"),
         Column("peak_timestamp", "timestamp", "its hour furthest from the usual, local time; null for rising_use"),
         Column("peak_kwh", "double", "energy used in that hour, kWh"),
         Column("peak_expected_kwh", "double", "what is usual for that hour, kWh"),
-        Column("peak_limit_kwh", "double", "limit for that hour, kWh; null if its kind has none"),
+        Column(
+            "peak_limit_kwh", "double", "limit for that hour by the rule that leads, kWh; null if its kind has none"
+        ),
         Column("usual_hours", "double", "long_run: hours that a run of the appliance usually takes; else null"),
-        Column("day_kwh_before", "double", "rising_use: a day's energy at its start, kWh; else null"),
-        Column("day_kwh_after", "double", "rising_use: a day's energy at its end, kWh; else null"),
+        Column("day_kwh_before", "double", "rising_use: a day's energy before it, kWh; else null"),
+        Column("day_kwh_after", "double", "rising_use: a day's energy in its last week, kWh; else null"),
         Column("severity", "string", "low, medium or high: how much energy is at stake"),
         Column("muted_by", "string", "line of the site's configuration that called it normal; null if none did"),
         Column("explanation", "string", "one sentence for a person"),

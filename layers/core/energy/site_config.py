@@ -289,6 +289,8 @@ def _what_it_may_be(error: Any) -> str:
     match error["type"]:
         case "model_type" | "dict_type":
             return "it must hold settings by name"
+        case "tuple_type":
+            return "it must be a list"
         case "string_type":
             return "it must be text; put it in quotes"
         case "string_pattern_mismatch":

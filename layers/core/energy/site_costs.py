@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from energy.manifest import Manifest
 from energy.monthly_costs import CostParts, Pricing
 from energy.recipes import ConfigSnapshot
 from energy.schema import READINGS
+from energy.spreading import Each
 
 _MADE_OF = "made_of"
 # The format of zip knows no earlier time; equal parts shall be equal bytes.
@@ -30,22 +32,28 @@ def pricing(snapshot: ConfigSnapshot, timezone: str) -> Pricing | None:
     return Pricing(timezone, (*current, *compared), config.co2, snapshot.files)
 
 
-def build(base: Manifest | None, readings: Mapping[str, str], site: str, pub: str, by: Pricing) -> Costs:
+def build(  # noqa: PLR0913, PLR0917
+    base: Manifest | None, readings: Mapping[str, str], site: str, pub: str, by: Pricing, each: Each = map
+) -> Costs:
     """The costs of the months whose readings lie below these prefixes, at least one; kept for the next publication.
 
-    A month whose readings stay where they are, priced alike by the same code, is not read again. SiteConfigInvalid
-    where a file of prices or intensities cannot be used.
+    A month whose readings stay where they are, priced alike by the same code, is not read again; `each` spreads the
+    others. SiteConfigInvalid where a file of prices or intensities cannot be used.
     """
     recipe = lake.recipe(energy.__version__, by.canonical())
     made_of, parts = _published(base, recipe) if base else ({}, None)
     kept = {month for month, prefix in readings.items() if made_of.get(month) == prefix}
     found = [_of_months(parts, kept)] if parts and kept else []
-    for month in sorted(readings.keys() - kept):
-        rows = parquet.from_bytes(store.read(readings[month] + READINGS.file_name))
-        found.append(monthly_costs.part(rows, month, by))
+    found.extend(each(partial(_priced, by), [(month, readings[month]) for month in sorted(readings.keys() - kept)]))
     together = monthly_costs.together(found)
     store.put_once(lake.cost_parts_key(site, pub), _to_bytes(together, readings, recipe))
     return costs(together, by)
+
+
+def _priced(by: Pricing, readings: tuple[str, str]) -> CostParts:
+    """The part of a month whose readings lie below a prefix."""
+    month, prefix = readings
+    return monthly_costs.part(parquet.from_bytes(store.read(prefix + READINGS.file_name)), month, by)
 
 
 def _published(base: Manifest, recipe: str) -> tuple[dict[str, str], CostParts | None]:

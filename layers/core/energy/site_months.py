@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from energy import lake, monthly, parquet, store
 from energy.manifest import Manifest, Partition
 from energy.monthly import Parts
 from energy.schema import HOURLY, READINGS, Table
+from energy.spreading import Each
 
 # The format of zip knows no earlier time; equal parts shall be equal bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -28,32 +30,41 @@ class SiteMonths:
     partitions: dict[str, list[Partition]]
 
 
-def build(
+@dataclass(frozen=True)
+class _Names:
+    """What names all that a publication writes."""
+
+    site: str
+    pub: str
+    timezone: str
+
+
+def build(  # noqa: PLR0913, PLR0917
     base: Manifest | None,
     touched: Mapping[str, Callable[[], pl.DataFrame] | None],
     site: str,
     pub: str,
     timezone: str,
+    each: Each = map,
 ) -> SiteMonths:
     """The months of a site after a publication, at least one, on top of what `base` has published.
 
     `touched` says of each month that changes how to get its resolved readings; None where none is left. Of the others
-    neither readings nor hours are read or written again, unless other code has published them.
+    neither readings nor hours are read or written again, unless other code has published them. `each` spreads the
+    months.
     """
     kept = {month: prefix for month, prefix in _prefixes(base, READINGS).items() if month not in touched}
     hours = {month: prefix for month, prefix in _prefixes(base, HOURLY).items() if month in kept}
     found = _published_parts(base) if base and kept and hours.keys() == kept.keys() else None
     parts = [] if found is None else [found.without(touched)]
-    changed = {month: resolved for month, resolved in touched.items() if resolved}
-    for month, resolved in sorted(changed.items()):
-        readings = parquet.as_table(resolved(), READINGS)
-        kept[month] = lake.readings_prefix(site, month, pub)
-        store.put_once(kept[month] + READINGS.file_name, parquet.to_bytes(readings))
-        hours[month], part = _add_up(readings, site, month, pub, timezone)
-        parts.append(part)
-    for month in sorted(kept.keys() - changed.keys()) if found is None else []:
-        readings = parquet.from_bytes(store.read(kept[month] + READINGS.file_name))
-        hours[month], part = _add_up(readings, site, month, pub, timezone)
+    names = _Names(site, pub, timezone)
+    changed = [(month, resolved) for month, resolved in sorted(touched.items()) if resolved]
+    again = [(month, prefix) for month, prefix in sorted(kept.items()) if found is None]
+    for month, prefix, hourly, part in (
+        *each(partial(_written, names), changed),
+        *each(partial(_added_up_again, names), again),
+    ):
+        kept[month], hours[month] = prefix, hourly
         parts.append(part)
     together = monthly.together(parts)
     store.put_once(lake.month_parts_key(site, pub), _to_bytes(together))
@@ -67,12 +78,28 @@ def read_hours(manifest: Manifest) -> pl.DataFrame:
     return pl.concat([parquet.from_bytes(store.read(prefix + HOURLY.file_name)) for _, prefix in hours])
 
 
-def _add_up(readings: pl.DataFrame, site: str, month: str, pub: str, timezone: str) -> tuple[str, Parts]:
+def _written(names: _Names, changed: tuple[str, Callable[[], pl.DataFrame]]) -> tuple[str, str, str, Parts]:
+    """A month that changes: where its readings and its hours are written, and its part."""
+    month, resolved = changed
+    readings = parquet.as_table(resolved(), READINGS)
+    prefix = lake.readings_prefix(names.site, month, names.pub)
+    store.put_once(prefix + READINGS.file_name, parquet.to_bytes(readings))
+    return month, prefix, *_add_up(readings, month, names)
+
+
+def _added_up_again(names: _Names, kept: tuple[str, str]) -> tuple[str, str, str, Parts]:
+    """The same of a month whose readings stay where they are."""
+    month, prefix = kept
+    readings = parquet.from_bytes(store.read(prefix + READINGS.file_name))
+    return month, prefix, *_add_up(readings, month, names)
+
+
+def _add_up(readings: pl.DataFrame, month: str, names: _Names) -> tuple[str, Parts]:
     """Where the month's hours are written, and its part."""
     hourly = monthly.hourly_table(readings)
-    prefix = lake.hourly_prefix(site, month, pub)
+    prefix = lake.hourly_prefix(names.site, month, names.pub)
     store.put_once(prefix + HOURLY.file_name, parquet.table_bytes(hourly, HOURLY))
-    return prefix, monthly.part(readings, hourly, month, timezone)
+    return prefix, monthly.part(readings, hourly, month, names.timezone)
 
 
 def _published_parts(base: Manifest) -> Parts | None:

@@ -144,6 +144,16 @@ def download(key: str, path: Path, version_id: str | None = None, etag: str | No
                 file.write(chunk)
 
 
+def read_range(key: str, start: int, end: int, version_id: str | None = None, etag: str | None = None) -> bytes:
+    """The bytes of exactly one version of an object (as `download`), from `start` to before `end`."""
+    condition: dict[str, Any] = _version(version_id) if version_id else ({"IfMatch": etag} if etag else {})
+    with transient(f"GetObject {key}"), _missing(key, version_id):
+        answer = client().get_object(
+            Bucket=settings().lake_bucket, Key=key, Range=f"bytes={start}-{end - 1}", **condition
+        )
+        return answer["Body"].read()
+
+
 def read(key: str) -> bytes:
     """An object's bytes; ObjectMissing if there is none."""
     return _read(key)[0]
@@ -166,6 +176,12 @@ def read_start(key: str, size: int) -> bytes | None:
                 return body.read(size)
     except ObjectMissing:
         return None
+
+
+def put(key: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+    """Writes an object, over one that may be there."""
+    with transient(f"PutObject {key}"):
+        client().put_object(Bucket=settings().lake_bucket, Key=key, Body=content, ContentType=content_type)
 
 
 def put_once(key: str, content: bytes, content_type: str = "application/octet-stream") -> None:

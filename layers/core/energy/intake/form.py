@@ -38,6 +38,11 @@ class Evidence:
         if after_of(self._layout) is not None and self._config.decimal is None:
             self._numbers.add_split(whole["value"], whole["after"])
 
+    def absorb(self, other: "Evidence") -> None:
+        """Takes into account what a later part of the same file proves."""
+        self._timestamps.absorb(other._timestamps)
+        self._numbers.absorb(other._numbers)
+
     @property
     def _point_is_given(self) -> bool:
         return self._layout.delimiter == ","

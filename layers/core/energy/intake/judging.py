@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import polars as pl
 
@@ -23,15 +23,16 @@ from energy.intake import formats, records
 from energy.intake.form import Evidence, Form
 from energy.intake.formats import green_button_xml
 from energy.intake.layout import Head
-from energy.intake.outcome import Outcome, concluded
+from energy.intake.outcome import Outcome, Settle, concluded, settled
 from energy.intake.reading import File, Pass
 from energy.intake.rows import header_names
 from energy.intake.rules import REASONS
 from energy.intake.settling import in_order
-from energy.intake.source import open_source
+from energy.intake.source import Source, open_source
 from energy.intake.timestamps import to_local
 from energy.site_config import Rules
 
+Item = TypeVar("Item")
 Verdict = Literal["accept", "accept_warn", "partial", "reject"]
 # Below this many rows one bad row is a large share of the file, so only a file without any good row is refused.
 SHARE_COUNTS_FROM_ROWS = 10
@@ -67,7 +68,7 @@ class Judged:
     @cached_property
     def months(self) -> list[str]:
         """Local calendar months with accepted readings, as 2024-05."""
-        return [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in self.outcome.readings.keys()]  # noqa: SIM118
+        return [_month_name(month) for month in self.outcome.readings.keys()]  # noqa: SIM118
 
     def month(self, month: str) -> pl.DataFrame:
         """timestamp (local), timestamp_utc, appliance, kwh, estimated: one row per appliance and instant, sorted by
@@ -75,15 +76,11 @@ class Judged:
         """
         year, number = month.split("-")
         found = self.outcome.readings.whole(int(year) * 12 + int(number) - 1)
-        found = in_order(found, by_time=True)
-        names = pl.Series("appliance", self.outcome.names, dtype=pl.String)
-        return found.select(
-            timestamp=to_local(pl.col("utc"), self.outcome.timezone),
-            timestamp_utc=pl.col("utc"),
-            appliance=names.gather(found["code"]),
-            kwh=pl.col("kwh"),
-            estimated=pl.col("estimated"),
-        )
+        return _shown(found, self.outcome.names, self.outcome.timezone)
+
+    def each_month(self, put: Callable[[str, pl.DataFrame], None]) -> None:
+        """Gives every month and its readings, as `month` does, where they are: on this machine or on others."""
+        self.outcome.readings.each(partial(_put_shown, put, self.outcome.names, self.outcome.timezone))
 
     def readings(self) -> pl.DataFrame:
         """All months in one frame."""
@@ -105,25 +102,72 @@ _NO_READINGS = pl.DataFrame(
 )
 
 
-def judge(path: Path, rules: Rules, uploaded_at: dt.datetime, scratch: Path, name: str = "") -> Judged:
-    """Judges a file, packed or not. `scratch` is a folder for what does not fit into memory.
+def _month_name(month: int) -> str:
+    return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def _put_shown(
+    put: Callable[[str, pl.DataFrame], None], names: list[str], timezone: str, month: int, readings: pl.DataFrame
+) -> None:
+    put(_month_name(month), _shown(readings, names, timezone))
+
+
+def _shown(readings: pl.DataFrame, names: list[str], timezone: str) -> pl.DataFrame:
+    readings = in_order(readings, by_time=True)
+    return readings.select(
+        timestamp=to_local(pl.col("utc"), timezone),
+        timestamp_utc=pl.col("utc"),
+        appliance=pl.Series("appliance", names, dtype=pl.String).gather(readings["code"]),
+        kwh=pl.col("kwh"),
+        estimated=pl.col("estimated"),
+    )
+
+
+def judge(  # noqa: PLR0913, PLR0917
+    path: Path,
+    rules: Rules,
+    uploaded_at: dt.datetime,
+    scratch: Path,
+    name: str = "",
+    most_bytes: int | None = None,
+) -> Judged:
+    """Judges a file, packed or not. `scratch` is a folder for what does not fit into memory, `most_bytes` as
+    `open_source`.
 
     InputRejected if it is not understood. Too many bad rows, or no good one, are `refusal` instead, so that the rows
     can still be shown.
     """
-    source = open_source(path, name)
+    source = open_source(path, name, most_bytes)
+    return judge_in_turn(source, file_of(source, rules, uploaded_at, scratch))
+
+
+def judge_in_turn(source: Source, file: File) -> Judged:
+    """Judges a file whose layout is known, one chunk after the other."""
+    done, form = _read(file)
+    return conclude(source, file, done, form, settled)
+
+
+def conclude(source: Source, file: File, done: Pass, form: Form, settle: Settle) -> Judged:
+    """What becomes of a file that was read in the form that all of it proves."""
+    if not done.rows_read:
+        raise InputRejected(
+            "NO_ROWS", "The file has a header and nothing below it that is a reading. Upload one with readings."
+        )
+    outcome = concluded(file, done, form, settle)
+    told = [source.warnings, file.layout.warnings, form.warnings, outcome.warnings]
+    warnings = {code: " ".join(some[code] for some in told if code in some) for code in dict.fromkeys(chain(*told))}
+    return _judged(file, done, outcome, warnings)
+
+
+def file_of(source: Source, rules: Rules, uploaded_at: dt.datetime, scratch: Path) -> File:
+    """The file, its layout known by its head; InputRejected if it is of no known one."""
     blocks: Callable[[], Iterator[bytes]] = source.blocks
     if source.is_xml:
         blocks = partial(green_button_xml.transcribed_from, source)
     head = records.head_lines(blocks())
     layout = formats.recognise(Head(head), rules)
     header = header_names(head[layout.header_line - 1], layout)
-    file = File(blocks, layout, header, rules, uploaded_at, scratch)
-    done, form = _read(file)
-    outcome = concluded(file, done, form)
-    told = [source.warnings, layout.warnings, form.warnings, outcome.warnings]
-    warnings = {code: " ".join(some[code] for some in told if code in some) for code in dict.fromkeys(chain(*told))}
-    return _judged(file, done, outcome, warnings)
+    return File(blocks, layout, header, rules, uploaded_at, scratch)
 
 
 def _read(file: File) -> tuple[Pass, Form]:
@@ -140,7 +184,7 @@ def _read(file: File) -> tuple[Pass, Form]:
         for number, (chunk, found) in enumerate(_ahead((chunk, file.rows(chunk)) for chunk in file.chunks())):
             if is_first:
                 evidence.add(found.rows)
-            if is_first and number == 0 and (form := _form_so_far(evidence)):
+            if is_first and number == 0 and (form := form_so_far(evidence)):
                 done = Pass(file, form)
             if done:
                 done.left_out += found.left_out
@@ -151,14 +195,10 @@ def _read(file: File) -> tuple[Pass, Form]:
         if not is_first:
             raise AssertionError("a file proved two forms")
         form = proved
-    if not done.rows_read:
-        raise InputRejected(
-            "NO_ROWS", "The file has a header and nothing below it that is a reading. Upload one with readings."
-        )
     return done, proved
 
 
-def _ahead[Item](items: Iterator[Item]) -> Iterator[Item]:
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The items, each made while the one before is in use."""
     with ThreadPoolExecutor(1) as worker:
         coming = worker.submit(next, items, None)
@@ -167,11 +207,11 @@ def _ahead[Item](items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def _form_so_far(evidence: Evidence) -> Form | None:
+def form_so_far(evidence: Evidence) -> Form | None:
+    """The form that is proved by now; null where the rest of the file may still prove one."""
     try:
         return evidence.form()
     except InputRejected:
-        # The rest of the file may still prove it.
         return None
 
 

@@ -83,6 +83,12 @@ class NumberEvidence:
             self.counts[kind] += count
             self.examples.setdefault(kind, example)
 
+    def absorb(self, other: "NumberEvidence") -> None:
+        """Takes into account what the values of a later part of the file say."""
+        self.counts.update(other.counts)
+        self.examples = {**other.examples, **self.examples}
+        self.split += other.split
+
     def add_split(self, values: pl.Series, after: pl.Series) -> None:
         """Takes into account that 1,5 without quotes is a 1, and a 5 in the next column; nothing in the row tells."""
         both = (values.str.contains("^[0-9]+$") & after.str.contains("^[0-9]+$")).fill_null(False)

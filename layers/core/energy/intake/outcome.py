@@ -1,8 +1,9 @@
 """What a file amounts to, once all of its rows were judged one by one: its readings, settled and converted to kWh."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
@@ -19,6 +20,19 @@ _SHOWN = 3
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 
 
+class Readings(Protocol):
+    """Settled readings by month, on this machine (a Spool) or on others."""
+
+    def keys(self) -> list[int]:
+        """The months, sorted."""
+
+    def whole(self, key: int) -> pl.DataFrame:
+        """All rows of a month."""
+
+    def each(self, put: Callable[[int, pl.DataFrame], None]) -> None:
+        """Gives all rows of each month, in any order of the months."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """`readings` by month: utc, code, kwh, estimated; `code` is the place in `names`, which are sorted.
@@ -29,7 +43,7 @@ class Outcome:
 
     names: list[str]
     timezone: str
-    readings: Spool[int]
+    readings: Readings
     accepted: Counter[int]
     duplicates: Counter[int]
     estimated: Counter[int]
@@ -54,20 +68,23 @@ class Outcome:
             yield pl.concat(parts).sort("line", maintain_order=True)
 
 
-def concluded(file: File, done: Pass, form: Form) -> Outcome:
-    """Settles what a pass over a file put by."""
+def concluded(file: File, done: Pass, form: Form, settle: "Settle") -> Outcome:
+    """What a pass over a file put by, settled by `settle`."""
     shown = done.appliances.shown()
     places = sorted(range(len(shown)), key=lambda number: shown[number])
     ranks = pl.Series("rank", [0] * len(shown), dtype=pl.UInt32)
     if places:
         ranks = pl.Series("rank", range(len(shown)), dtype=pl.UInt32)[pl.Series(places).arg_sort()]
     names = [shown[number] for number in places]
-    settled = _settled(file, done, ranks)
-    energy = energies.of(file, settled.readings, names, settled.steps)
+    settled = settle(file, done, ranks)
+    readings, warnings, steps = settled.readings, {}, settled.steps
+    if isinstance(readings, Spool):
+        energy = energies.of(file, readings, names, steps)
+        readings, warnings, steps = energy.readings, energy.warnings, energy.steps
     outcome = Outcome(
         names=names,
         timezone=file.rules.timezone,
-        readings=energy.readings,
+        readings=readings,
         accepted=settled.accepted,
         duplicates=settled.duplicates,
         estimated=settled.estimated,
@@ -80,9 +97,7 @@ def concluded(file: File, done: Pass, form: Form) -> Outcome:
         first_rejected=None,
         set_apart=[done.rejected],
     )
-    outcome.warnings.update(
-        _warnings(file, done), **energy.warnings, **energy.steps.warnings(names, file.rules.timezone)
-    )
+    outcome.warnings.update(_warnings(file, done), **warnings, **steps.warnings(names, file.rules.timezone))
     outcome.notes.update(_notes(done, settled.several, names))
     if settled.lines is not None:
         contradicting, first = _picked(file, settled.lines, done.appliances, ranks)
@@ -92,52 +107,105 @@ def concluded(file: File, done: Pass, form: Form) -> Outcome:
 
 
 @dataclass
-class _Settled:
-    readings: Spool[int]
-    accepted: Counter[int]
-    duplicates: Counter[int]
-    estimated: Counter[int]
-    contradicting: Counter[int]
-    several: list[int]
-    steps: Steps
-    # line, column and code of rows that contradict each other
-    lines: pl.DataFrame | None
+class Settled:
+    """A file's readings by month, each counted once, and what that took: rows by the appliance's place.
+
+    `readings` that are not on this machine are energy already. `several`: appliances that are several meters of one
+    name. `lines`: line, column and code of rows that contradict each other; null where there are none.
+    """
+
+    readings: Readings
+    accepted: Counter[int] = field(default_factory=Counter)
+    duplicates: Counter[int] = field(default_factory=Counter)
+    estimated: Counter[int] = field(default_factory=Counter)
+    contradicting: Counter[int] = field(default_factory=Counter)
+    several: list[int] = field(default_factory=list)
+    steps: Steps = field(default_factory=Steps)
+    lines: pl.DataFrame | None = None
+
+    def count(self, counted: "Counted") -> None:
+        """Counts a piece that was settled, the next in time."""
+        for code, rows, estimated in counted.readings.iter_rows():
+            self.accepted[code] += rows
+            self.estimated[code] += estimated
+        self.duplicates.update(dict(counted.duplicates.iter_rows()))
+        self.steps.add_counted(counted.steps)
+
+    def take_apart(self, doubtful: Iterable["Counted"]) -> None:
+        """Several meters of one name are added up; other contradictions are set apart."""
+        found = list(doubtful)
+        self.several = settling.several_meters((one.instants for one in found), set(self.accepted))
+        for code, rows, estimated in pl.concat(one.doubtful for one in found).iter_rows():
+            if code in self.several:
+                self.accepted[code] += rows
+                self.estimated[code] += estimated
+            else:
+                self.contradicting[code] += rows
 
 
-def _settled(file: File, done: Pass, ranks: pl.Series) -> _Settled:
-    found = _Settled(Spool(file.scratch, "settled"), Counter(), Counter(), Counter(), Counter(), [], Steps(), None)
+Settle: TypeAlias = Callable[[File, Pass, pl.Series], Settled]
+"""(file, pass over it, place of each of its appliances) to what it amounts to."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is counted of settled rows. `readings`, `doubtful`: code, rows, estimated; `steps` as `Steps.counted`,
+    `instants` as `settling.instants_of`.
+    """
+
+    readings: pl.DataFrame
+    duplicates: pl.DataFrame
+    steps: pl.DataFrame
+    doubtful: pl.DataFrame
+    instants: pl.DataFrame
+
+    @classmethod
+    def of(cls, settled: settling.Settled) -> "Counted":
+        """Of whole days."""
+        return cls(
+            readings=_rows(settled.readings),
+            duplicates=settled.duplicates,
+            steps=Steps.counted(settled.readings),
+            doubtful=_rows(settled.contradicting),
+            instants=settling.instants_of(settled.contradicting),
+        )
+
+
+def _rows(readings: pl.DataFrame) -> pl.DataFrame:
+    return readings.group_by("code").agg(rows=pl.len(), estimated=pl.col("estimated").sum())
+
+
+def settled(file: File, done: Pass, ranks: pl.Series) -> Settled:
+    """The readings that a pass put by, settled one piece after the other; what it put by is forgotten."""
+    readings: Spool[int] = Spool(file.scratch, "settled")
     doubtful: Spool[int] = Spool(file.scratch, "contradicting")
+    found, in_doubt = Settled(readings), []
     for candidates in pieces(done.candidates, file.zone):
         ranked = candidates.with_columns(ranks.gather(candidates["code"]).alias("code"))
         settled = settling.settle(ranked, file.zone)
-        _count(found, settled.readings)
-        found.duplicates.update(dict(settled.duplicates.iter_rows()))
-        found.steps.add(settled.readings)
-        put_by_month(found.readings, settled.readings)
+        counted = Counted.of(settled)
+        found.count(counted)
+        put_by_month(readings, settled.readings)
         put_by_month(doubtful, settled.contradicting)
-    if doubtful.keys():
-        _take_apart(found, doubtful)
+        if not settled.contradicting.is_empty():
+            in_doubt.append(counted)
+    if in_doubt:
+        found.take_apart(in_doubt)
+        found.lines = _contradicting(doubtful, found.several)
+        for month in doubtful.keys():  # noqa: SIM118
+            readings.put(month, settling.summed(only_of(doubtful.whole(month), found.several)))
     return found
 
 
-def _count(found: _Settled, readings: pl.DataFrame) -> None:
-    for code, rows, estimated in readings.group_by("code").agg(pl.len(), pl.col("estimated").sum()).iter_rows():
-        found.accepted[code] += rows
-        found.estimated[code] += estimated
+def only_of(rows: pl.DataFrame, codes: list[int], but: bool = False) -> pl.DataFrame:
+    """The rows of some appliances, or (`but`) those of all others."""
+    return rows.filter(pl.col("code").is_in(codes) != but)
 
 
-def _take_apart(found: _Settled, doubtful: Spool[int]) -> None:
-    """Several meters of one name are added up; other contradictions are set apart."""
+def _contradicting(doubtful: Spool[int], several: list[int]) -> pl.DataFrame | None:
     every = pl.concat([doubtful.whole(month) for month in doubtful.keys()])  # noqa: SIM118
-    found.several = settling.several_meters(every.select("code", "utc", "kwh"), set(found.accepted))
-    is_several = pl.col("code").is_in(found.several)
-    _count(found, every.filter(is_several))
-    for month in doubtful.keys():  # noqa: SIM118
-        found.readings.put(month, settling.summed(doubtful.whole(month).filter(is_several)))
-    apart = every.filter(~is_several)
-    found.contradicting.update(dict(apart.group_by("code").len().iter_rows()))
-    if not apart.is_empty():
-        found.lines = apart.select("line", pl.col("column").cast(pl.Int32), "code")
+    apart = only_of(every, several, but=True)
+    return None if apart.is_empty() else apart.select("line", pl.col("column").cast(pl.Int32), "code")
 
 
 def pieces(spool: Spool[int], timezone: str) -> Iterator[pl.DataFrame]:

@@ -84,23 +84,43 @@ class Appliances:
         for text, name in tidy.items():
             if not name or len(name) > name_characters:
                 continue
-            number = self._numbers.setdefault(names.identity(name), len(self._spellings))
-            if number == len(self._spellings):
-                self._spellings.append(set())
-                self._written.append(set())
+            number = self._number(names.identity(name))
             self._spellings[number].add(name)
             self._written[number].add(text.strip())
             codes[text] = number
+        self._refuse_many()
+        return codes, tidy
+
+    def __len__(self) -> int:
+        return len(self._spellings)
+
+    def absorb(self, other: "Appliances") -> list[int]:
+        """Takes those of another part of the file into account: their numbers here, by their numbers there.
+        TOO_MANY_APPLIANCES past the limit.
+        """
+        numbers = []
+        for identity, theirs in sorted(other._numbers.items(), key=lambda item: item[1]):
+            ours = self._number(identity)
+            self._spellings[ours] |= other._spellings[theirs]
+            self._written[ours] |= other._written[theirs]
+            numbers.append(ours)
+        self._refuse_many()
+        return numbers
+
+    def _number(self, identity: str) -> int:
+        number = self._numbers.setdefault(identity, len(self._spellings))
+        if number == len(self._spellings):
+            self._spellings.append(set())
+            self._written.append(set())
+        return number
+
+    def _refuse_many(self) -> None:
         if len(self._spellings) > self._limit:
             raise InputRejected(
                 "TOO_MANY_APPLIANCES",
                 f"The file names more than {self._limit:,} appliances. Is another column meant? Split the file, or "
                 "raise appliances under limits in config/<site>.yaml.",
             )
-        return codes, tidy
-
-    def __len__(self) -> int:
-        return len(self._spellings)
 
     def shown(self) -> list[str]:
         """The name of each number."""
@@ -108,7 +128,7 @@ class Appliances:
 
     def normalised(self) -> list[list[str]]:
         """Spellings that were taken for one appliance, where there are several."""
-        return [sorted(spellings) for spellings in self._written if len(spellings) > 1]
+        return sorted(sorted(spellings) for spellings in self._written if len(spellings) > 1)
 
 
 class Pass:
@@ -142,6 +162,22 @@ class Pass:
         self._put_by(rows if rows["good"].all() else rows.filter("good"))
         if not rows["good"].all():
             self._set_apart(number, rows.filter(~pl.col("good")))
+
+    def absorb(self, other: "Pass") -> list[int]:
+        """Takes into account what another pass, in the same form, has read of a later part of the file, but for the
+        rows that it has put by: the numbers of its appliances here, by their numbers there.
+        """
+        numbers = self.appliances.absorb(other.appliances)
+        self.rejected_by_appliance.update({numbers[code]: rows for code, rows in other.rejected_by_appliance.items()})
+        self.codes.update(other.codes)
+        self.rows_read += other.rows_read
+        self.left_out += other.left_out
+        self.naive += other.naive
+        self.stated += other.stated
+        self.repeated += other.repeated
+        self.first_rejected = self.first_rejected or other.first_rejected
+        self.first_lines = {**other.first_lines, **self.first_lines}
+        return numbers
 
     def _with_parts(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Adds name, appliance_code, number (in kWh), written, stated, earlier, later."""

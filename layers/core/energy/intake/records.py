@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from energy.errors import InputRejected
+from energy.intake.source import MAX_LINE_BYTES
 
 # A chunk ends with the block in which it has so many bytes, or lines.
 CHUNK_BYTES = 16 << 20
@@ -32,6 +33,15 @@ class Chunk:
     """Whole records as bytes, each line ended by a newline. `first_line` is the physical line that it starts with."""
 
     content: bytes
+    first_line: int
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a chunk lies in a file, in bytes, from `start` to before `end`."""
+
+    start: int
+    end: int
     first_line: int
 
 
@@ -69,6 +79,46 @@ def chunks(blocks: Iterable[bytes], skip_lines: int) -> Iterator[Chunk]:
         if not content.endswith(b"\n"):
             content += b"\n"
         yield Chunk(content, skip_lines + line)
+
+
+def extents(blocks: Iterable[bytes], skip_lines: int) -> list[Extent] | None:
+    """Where the chunks of a file lie whose text is its bytes; None if it has lines too long to be read as they are.
+
+    MALFORMED_CSV as `chunks`.
+    """
+    size, ends_with_newline = 0, True
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size, ends_with_newline
+        for block in blocks:
+            size += len(block)
+            ends_with_newline = block.endswith(b"\n")
+            yield block
+
+    found, below = [], 0
+    for chunk in chunks(counted(), skip_lines):
+        if _has_long_line(chunk.content):
+            return None
+        found.append((below, below + len(chunk.content), chunk.first_line))
+        below += len(chunk.content)
+    # The last chunk has a newline that the file may not end with.
+    header = size - below + (not ends_with_newline)
+    return [Extent(header + start, min(header + end, size), line) for start, end, line in found]
+
+
+def chunk_of(content: bytes, first_line: int) -> Chunk:
+    """The chunk that lies at an extent: its bytes in the file."""
+    content = content.replace(b"\r\n", b"\n")
+    return Chunk(content if content.endswith(b"\n") else content + b"\n", first_line)
+
+
+def _has_long_line(content: bytes) -> bool:
+    position = 0
+    while len(content) - position > MAX_LINE_BYTES:
+        position = content.rfind(b"\n", position, position + MAX_LINE_BYTES) + 1
+        if not position:
+            return True
+    return False
 
 
 def _below(blocks: Iterable[bytes], skip_lines: int) -> Iterator[bytes]:

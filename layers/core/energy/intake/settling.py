@@ -1,6 +1,7 @@
 """What only all rows of a file together can tell: the repeated autumn hour, duplicates, contradictions."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -77,17 +78,30 @@ def in_order(rows: pl.DataFrame, by_time: bool = False) -> pl.DataFrame:
     return rows.sort(passed * codes + code if by_time else code * span + passed)
 
 
-def several_meters(contradicting: pl.DataFrame, settled_codes: set[int]) -> list[int]:
-    """Codes that are names of several meters: each of their instants has as many different values as any other.
+def instants_of(contradicting: pl.DataFrame) -> pl.DataFrame:
+    """code; `least` and `most` different values of an instant; whether they are `distinct`; number of `instants`.
 
-    `contradicting` holds all such rows of the file (code, utc, kwh), `settled_codes` whatever else has readings.
+    `contradicting` holds all such rows (code, utc, kwh) of some instants.
     """
     instants = contradicting.group_by("code", "utc").agg(values=pl.col("kwh").n_unique(), rows=pl.len())
-    names = instants.group_by("code").agg(
+    return instants.group_by("code").agg(
         least=pl.col("values").min(),
         most=pl.col("values").max(),
         distinct=(pl.col("values") == pl.col("rows")).all(),
         instants=pl.len(),
+    )
+
+
+def several_meters(found: Iterable[pl.DataFrame], settled_codes: set[int]) -> list[int]:
+    """Codes that are names of several meters: each of their instants has as many different values as any other.
+
+    `found` tells of all instants of the file that have several values (`instants_of`), `settled_codes` whatever else
+    has readings.
+    """
+    names = (
+        pl.concat(found)
+        .group_by("code")
+        .agg(pl.col("least").min(), pl.col("most").max(), pl.col("distinct").all(), pl.col("instants").sum())
     )
     steady = (
         pl.col("distinct") & (pl.col("least") == pl.col("most")) & (pl.col("instants") >= SEVERAL_METERS_FROM_INSTANTS)

@@ -17,6 +17,9 @@ BLOCK_BYTES = 4 << 20
 # The upload and what is put by while it is read lie on the function's disk of 4 GiB: a file of 354 MB with 10⁷ readings
 # takes 126 MB more (measured).
 MAX_TEXT_BYTES = 2_000_000_000
+# Of the job behind "Crunch with Spark": the disk of a G.1X worker has 44 GB free ("Adding jobs", AWS Glue Developer
+# Guide); ten thousand meters that are read every quarter of an hour write 13 GB a year.
+MAX_SPARK_TEXT_BYTES = 20_000_000_000
 # A minute-by-minute year of five appliances is 90 MB of text and packs 20 to 60 times smaller; deflate's own limit is
 # 1,032 times. Beyond this, somebody packed something other than readings.
 MAX_UNPACKED_RATIO = 200
@@ -71,39 +74,51 @@ class Source:
     has_only_cr: bool
     is_xml: bool
     warnings: dict[str, str] = field(default_factory=dict)
+    most_bytes: int = MAX_TEXT_BYTES
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the text is the file's own bytes, but for a byte order mark and the ends of lines."""
+        return self.encoding == "utf-8" and not (self.is_packed or self.has_only_cr or self.is_xml)
+
+    def raw(self) -> Iterator[bytes]:
+        """The file's own bytes, unpacked."""
+        return _raw(self.path, self.is_packed, self.most_bytes)
 
     def blocks(self) -> Iterator[bytes]:
         """The text as UTF-8, without byte order mark, each line ended by \\n; each call reads the file again.
 
         Lines of more than MAX_LINE_BYTES are cut. InputRejected where a packed file turns out damaged or too large.
         """
-        text = _with_newlines(_as_utf8(_raw(self.path, self.is_packed), self.encoding), self.has_only_cr)
+        text = _with_newlines(_as_utf8(self.raw(), self.encoding), self.has_only_cr)
         # A feed may be one long line: its parser needs no lines.
         return text if self.is_xml else _bounded(text)
 
 
-def open_source(path: Path, name: str = "") -> Source:
+def open_source(path: Path, name: str = "", most_bytes: int | None = None) -> Source:
     """What a file is, by a look at all of it; InputRejected if it is no text that can be read in one way only.
 
-    `name` is the object's name: it only decides whether packed content is worth a warning.
+    `name` is the object's name: it only decides whether packed content is worth a warning. FILE_TOO_LARGE if it has
+    more than `most_bytes` of text, or than a Lambda has room for.
     """
+    most_bytes = most_bytes or MAX_TEXT_BYTES
     size = path.stat().st_size
-    if size > MAX_TEXT_BYTES:
-        raise _too_large(f"The file has {size / 1e6:,.0f} MB")
+    if size > most_bytes:
+        raise _too_large(f"The file has {size / 1e6:,.0f} MB", most_bytes)
     with path.open("rb") as file:
         is_packed = file.read(2) == _GZIP
     warnings = {}
     if is_packed and name and not name.lower().endswith(".gz"):
         warnings["GZIP_BY_MAGIC"] = "The file is packed with gzip although its name does not end in .gz."
-    start = next(_raw(path, is_packed), b"")
+    start = next(_raw(path, is_packed, most_bytes), b"")
     is_xml = _refuse_other_formats(start)
-    encoding, has_only_cr = _surveyed(path, is_packed, start)
+    encoding, has_only_cr = _surveyed(path, is_packed, start, most_bytes)
     if encoding != "utf-8":
         told = {"utf-16": "UTF-16, by its byte order mark", "cp1252": "not UTF-8 but Windows-1252 (western Europe)"}
         warnings["TRANSCODED"] = f"The text is {told[encoding]}; read as such."
     if has_only_cr:
         warnings["OLD_MAC_NEWLINES"] = "Lines end with CR alone, as on an old Macintosh; read as line ends."
-    return Source(path, is_packed, encoding, has_only_cr, is_xml, warnings)
+    return Source(path, is_packed, encoding, has_only_cr, is_xml, warnings, most_bytes)
 
 
 def _refuse_other_formats(start: bytes) -> bool:
@@ -131,7 +146,7 @@ def _not_csv(label: str) -> InputRejected:
     )
 
 
-def _surveyed(path: Path, is_packed: bool, start: bytes) -> tuple[Encoding, bool]:
+def _surveyed(path: Path, is_packed: bool, start: bytes, most_bytes: int) -> tuple[Encoding, bool]:
     """The encoding that all bytes agree with, and whether CR alone ends the lines."""
     is_utf16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not is_utf16:
@@ -140,7 +155,7 @@ def _surveyed(path: Path, is_packed: bool, start: bytes) -> tuple[Encoding, bool
     damage: tuple[int, int] | None = None
     decoder = codecs.getincrementaldecoder("utf-16" if is_utf16 else "utf-8")()
     position = 0
-    for block in _raw(path, is_packed):
+    for block in _raw(path, is_packed, most_bytes):
         text = block.removeprefix(codecs.BOM_UTF8) if not position else block
         if is_utf16:
             text = _decoded(decoder, block, position).encode("utf-8", "surrogatepass")
@@ -157,7 +172,7 @@ def _surveyed(path: Path, is_packed: bool, start: bytes) -> tuple[Encoding, bool
     if not has_text:
         raise InputRejected("EMPTY_FILE", "The file has no content. Upload a file with a header and readings.")
     if damage:
-        _refuse_unless_cp1252(path, is_packed, damage)
+        _refuse_unless_cp1252(_raw(path, is_packed, most_bytes), damage)
     encoding: Encoding = "utf-16" if is_utf16 else "cp1252" if damage else "utf-8"
     return encoding, has_cr and not has_lf
 
@@ -196,10 +211,10 @@ def _decoded(decoder: codecs.IncrementalDecoder, block: bytes, position: int, fi
         ) from error
 
 
-def _refuse_unless_cp1252(path: Path, is_packed: bool, damage: tuple[int, int]) -> None:
+def _refuse_unless_cp1252(blocks: Iterable[bytes], damage: tuple[int, int]) -> None:
     """BAD_ENCODING unless all bytes beyond ASCII stand where western text has its letters and signs."""
     before = b""
-    for block in _raw(path, is_packed):
+    for block in blocks:
         if _NOT_CP1252.search(before + block):
             raise _bad_encoding("UTF-8", *damage)
         before = block[-8:]
@@ -273,15 +288,15 @@ def _bounded(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts) if len(parts) != 1 else parts[0]
 
 
-def _raw(path: Path, is_packed: bool) -> Iterator[bytes]:
+def _raw(path: Path, is_packed: bool, most_bytes: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         if is_packed:
-            yield from _unpacked(iter(lambda: file.read(_PACKED_CHUNK_BYTES), b""), path.stat().st_size)
+            yield from _unpacked(iter(lambda: file.read(_PACKED_CHUNK_BYTES), b""), path.stat().st_size, most_bytes)
         else:
             yield from iter(lambda: file.read(BLOCK_BYTES), b"")
 
 
-def _unpacked(packed: Iterator[bytes], packed_size: int) -> Iterator[bytes]:
+def _unpacked(packed: Iterator[bytes], packed_size: int, most_bytes: int) -> Iterator[bytes]:
     """All members of a gzip file, stopped as soon as a limit is passed. Zeros may fill up its end, as gzip allows."""
     size = members = given = 0
     rest = next(packed, b"")
@@ -297,7 +312,7 @@ def _unpacked(packed: Iterator[bytes], packed_size: int) -> Iterator[bytes]:
                 raise _bad_gzip(f"is damaged {where}") from error
             rest = member.unconsumed_tail
             size += len(part)
-            _refuse_bomb(size, packed_size)
+            _refuse_bomb(size, packed_size, most_bytes)
             if part:
                 waiting.append(part)
             if size - given >= BLOCK_BYTES:
@@ -328,7 +343,7 @@ def _refuse_many(members: int) -> None:
         )
 
 
-def _refuse_bomb(size: int, packed_size: int) -> None:
+def _refuse_bomb(size: int, packed_size: int, most_bytes: int) -> None:
     ratio = size / packed_size
     if size > _RATIO_MATTERS_FROM_BYTES and ratio > MAX_UNPACKED_RATIO:
         raise InputRejected(
@@ -336,13 +351,12 @@ def _refuse_bomb(size: int, packed_size: int) -> None:
             f"Unpacking stopped at {size:,} bytes, {ratio:,.0f} times the packed size; the limit is "
             f"{MAX_UNPACKED_RATIO} times. Upload the file unpacked or in parts.",
         )
-    if size > MAX_TEXT_BYTES:
-        raise _too_large(f"Unpacked, the file has more than {MAX_TEXT_BYTES / 1e6:,.0f} MB")
+    if size > most_bytes:
+        raise _too_large(f"Unpacked, the file has more than {most_bytes / 1e6:,.0f} MB", most_bytes)
 
 
-def _too_large(found: str) -> InputRejected:
+def _too_large(found: str, most_bytes: int) -> InputRejected:
     return InputRejected(
         "FILE_TOO_LARGE",
-        f"{found}; at most {MAX_TEXT_BYTES / 1e6:,.0f} MB are read. Split it, for example by month, and upload the "
-        "parts.",
+        f"{found}; at most {most_bytes / 1e6:,.0f} MB are read. Split it, for example by month, and upload the parts.",
     )

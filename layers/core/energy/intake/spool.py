@@ -1,15 +1,18 @@
 """Frames put by, under a key each: in memory while they are few, on disk as soon as they are many."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import polars as pl
 
 # A row put by takes about 50 bytes.
 ROWS_IN_MEMORY = 2_000_000
 
+Key = TypeVar("Key", int, str)
 
-class Spool[Key: (int, str)]:
+
+class Spool(Generic[Key]):
     """Frames by key, each key's in the order in which they came. `folder` has to exist once there are many rows."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -46,6 +49,19 @@ class Spool[Key: (int, str)]:
     def whole(self, key: Key) -> pl.DataFrame:
         """All rows of a key as one frame; there must be some."""
         return pl.concat(list(self.frames(key)), rechunk=False)
+
+    def each(self, put: Callable[[Key, pl.DataFrame], None]) -> None:
+        """Gives all rows of each key, in the order of the keys."""
+        for key in self.keys():
+            put(key, self.whole(key))
+
+    def take(self, other: "Spool[Key]", key: Key) -> None:
+        """Takes over a key of another spool, which forgets it."""
+        self._frames[key] = other._frames.pop(key)
+        self._rows[key] = other._rows.pop(key)
+        taken = sum(frame.height for frame in self._frames[key] if isinstance(frame, pl.DataFrame))
+        self._in_memory += taken
+        other._in_memory -= taken
 
     def drop(self, key: Key) -> None:
         """Forgets a key."""

@@ -41,10 +41,15 @@ class Steps:
 
     def add(self, readings: pl.DataFrame) -> None:
         """Takes the next readings into account, sorted by code and utc."""
+        self.add_counted(self.counted(readings))
+
+    @staticmethod
+    def counted(readings: pl.DataFrame) -> pl.DataFrame:
+        """What `add` takes into account of readings: one row for each code."""
         readings = readings.with_columns(
             step=pl.when(pl.col("code") == pl.col("code").shift()).then(pl.col("utc").diff())
         )
-        found = readings.group_by("code").agg(
+        return readings.group_by("code").agg(
             pl.col("utc").first().alias("first"),
             pl.col("utc").last().alias("last"),
             pl.len(),
@@ -52,7 +57,10 @@ class Steps:
             pl.col("step").max().alias("gap"),
             pl.col("utc").get(pl.col("step").fill_null(dt.timedelta()).arg_max()).alias("gap_end"),
         )
-        for code, first, last, count, kwh, gap, gap_end in found.iter_rows():
+
+    def add_counted(self, counted: pl.DataFrame) -> None:
+        """`add`, of readings that were counted elsewhere."""
+        for code, first, last, count, kwh, gap, gap_end in counted.iter_rows():
             known = self._appliances.setdefault(code, _Appliance(last=first, first=first))
             self._note_gap(known, first - known.last, known.last)
             if gap is not None:

@@ -103,6 +103,11 @@ class TimestampEvidence:
             self.examples.setdefault(kind, example)
         self._add_order(kinds.filter(pl.col("kind") == "year_last")["text"])
 
+    def absorb(self, other: "TimestampEvidence") -> None:
+        """Takes into account what the timestamps of a later part of the file say."""
+        self.counts.update(other.counts)
+        self.examples = {**other.examples, **self.examples}
+
     def _add_order(self, texts: pl.Series) -> None:
         if texts.is_empty():
             return

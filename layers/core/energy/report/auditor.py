@@ -66,16 +66,28 @@ def _finding(sheet: FactSheet, appliance: Appliance) -> Finding:
 
 
 def _unusual(sheet: FactSheet, ref: str) -> str:
+    if sheet.number(f"{ref}.events"):
+        return _found(sheet, ref)
     if sheet.known(f"{ref}.skipped"):
         return sheet.say("Unusual hours: not judged, {{A.skipped}}.", A=ref)
+    if sheet.number(f"{ref}.muted_events"):
+        return sheet.say("Unusual events: none besides those that the site's configuration mutes or calls normal.")
+    return sheet.say("Unusual events: none.")
+
+
+def _found(sheet: FactSheet, ref: str) -> str:
+    if sheet.known(f"{ref}.skipped"):
+        return sheet.say("Unusual events: {{A.events}}; its hours were not judged, {{A.skipped}}.", A=ref)
     if not sheet.number(f"{ref}.anomalies"):
-        return sheet.say("Unusual hours: none.")
+        return sheet.say("Unusual events: {{A.events}}; see whether it ran as intended.", A=ref)
     if sheet.known(f"{ref}.limited"):
         return sheet.say(
-            "Unusual hours: {{A.anomalies}}, more than {{AN.deviations}} standard deviations above its mean hour; see"
-            " whether it ran as intended.",
+            "Unusual events: {{A.events}}; hours more than {{AN.deviations}} standard deviations above its mean:"
+            " {{A.anomalies}}; see whether it ran as intended.",
             A=ref,
         )
     return sheet.say(
-        "Unusual hours: {{A.anomalies}}, far from what is usual for it then; see whether it ran as intended.", A=ref
+        "Unusual events: {{A.events}}; hours far from what is usual for it then: {{A.anomalies}}; see whether it ran as"
+        " intended.",
+        A=ref,
     )

@@ -23,7 +23,7 @@ class Part(BaseModel):
 
 class Fact(Part):
     """One statement, in no language. Shares are 0 to 1, and changes beside it; hours of the day are 0 to 23, lengths of
-    time in hours, dates ISO 8601; null = cannot be known from these readings.
+    time in hours, dates ISO 8601; null = cannot be known from these readings. A "datetime" without time is a whole day.
 
     A "word" is an English message of the product's own, a "told" is a sentence that another state wrote, "text" is
     shown as it is. `dp` is the number of decimals shown (of the percentage, for a share). `source` names the document

@@ -35,11 +35,22 @@ def add_forecast(facts: Collector, forecast: ForecastSummary) -> None:
     facts.add("F.training_days", forecast.training_days, "count", _FORECAST)
     facts.add("F.last_training_day", forecast.last_training_day.isoformat(), "date", _FORECAST)
     facts.add("F.coherent", YES if forecast.coherent else NO, "word", _FORECAST)
+    facts.add("F.has_spread", YES if forecast.has_spread else NO, "word", _FORECAST)
+    _add_apart(facts, forecast)
     _add_days(facts, forecast)
     if forecast.backtest:
         _add_backtest(facts, forecast.backtest)
     if forecast.year:
         _add_year(facts, forecast.year)
+
+
+def _add_apart(facts: Collector, forecast: ForecastSummary) -> None:
+    """Appliances that are forecast, and not in the total."""
+    apart = [one for one in forecast.series[1:] if one.appliance and one.appliance not in forecast.members]
+    if apart:
+        by_energy = sorted(apart, key=lambda one: (-one.kwh, one.appliance or ""))
+        named = display_name(", ".join(one.appliance or "" for one in by_energy), MAX_TEXT_LENGTH)
+        facts.add("F.apart", named, "text", _FORECAST)
 
 
 def _add_days(facts: Collector, forecast: ForecastSummary) -> None:

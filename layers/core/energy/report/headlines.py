@@ -34,9 +34,9 @@ def cards(sheet: FactSheet) -> list[tuple[str, str, str, str]]:
         _day_card(sheet),
         _peak_card(sheet),
         (
-            sheet.say("Unusual hours"),
-            sheet.text("site.anomalies"),
-            sheet.say("of {{AN.hours_judged}} judged"),
+            sheet.say("Unusual events"),
+            sheet.text("AN.events"),
+            sheet.say("in {{AN.hours_judged}} appliance hours judged"),
             "unusual",
         ),
         _forecast_card(sheet),
@@ -75,6 +75,8 @@ def _forecast_card(sheet: FactSheet) -> tuple[str, str, str, str]:
     if "F.total_kwh" not in sheet.facts:
         return sheet.say("Days ahead"), sheet.say("no forecast"), sheet.say("reasons below"), "ahead"
     about = sheet.plural("over {{F.days}} day", "over {{F.days}} days", "F.days")
+    if sheet.known("F.apart"):
+        about = sheet.say("over {{F.days}} days, not of all appliances")
     return sheet.say("Days ahead"), sheet.text("F.total_kwh"), about, "ahead"
 
 

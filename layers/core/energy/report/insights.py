@@ -218,19 +218,26 @@ def forecast(sheet: FactSheet) -> list[str]:
     """The days ahead in words; why there are none, otherwise."""
     if not sheet.known("F.total_kwh", "F.highest_day"):
         return [sheet.say("There is no forecast for this publication.")]
-    said = [sheet.say("From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}.")]
+    said = [
+        sheet.say("From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}, without {{F.apart}}.")
+        if sheet.known("F.apart")
+        else sheet.say("From {{F.first}} to {{F.last}} the home is expected to use {{F.total_kwh}}.")
+    ]
     if sheet.known("F.change_direction"):
         said.append(
             sheet.say("That is {{F.change}} {{F.change_direction}} than the last {{trend.days}} complete days.")
             if _differs(sheet, "F")
             else sheet.say("That is {{F.change_direction}} as the last {{trend.days}} complete days took.")
         )
+    sure = sheet.facts["F.has_spread"].value == "yes"
     if sheet.facts["F.alike"].value == "yes":
         said.append(sheet.say("Every day takes about the same: {{F.highest_kwh}}."))
-        if sheet.text("F.widest_lower") != sheet.text("F.widest_upper"):
+        if sure and sheet.text("F.widest_lower") != sheet.text("F.widest_upper"):
             said.append(
                 sheet.say("With a chance of {{F.level}} a day lies within {{F.widest_lower}} to {{F.widest_upper}}.")
             )
+    elif not sure:
+        said.append(sheet.say("The highest day is {{F.highest_day}} with {{F.highest_kwh}}."))
     else:
         said.append(
             sheet.say(
@@ -239,6 +246,8 @@ def forecast(sheet: FactSheet) -> list[str]:
                 band=range_text(sheet, "F.highest_lower", "F.highest_upper"),
             )
         )
+    if not sure:
+        said.append(sheet.say("How sure this is cannot be told yet."))
     return [*said, *_learnt(sheet), *_before(sheet), *_year(sheet)]
 
 
@@ -269,7 +278,7 @@ def _before(sheet: FactSheet) -> list[str]:
     said = [
         sheet.say(
             "Made in the same way, forecasts of the {{F.before_days}} days before were right within {{F.before_within}}"
-            " on {{F.level}} of the days."
+            " of a mean day on {{F.level}} of the days."
         )
     ]
     if sheet.known("F.before_naive_off"):
@@ -291,14 +300,14 @@ def _before(sheet: FactSheet) -> list[str]:
 
 def _year(sheet: FactSheet) -> list[str]:
     """What the readings of a year and more show beside the days ahead: the seasons, or else the week."""
-    if sheet.known("F.pattern_month"):
+    if sheet.known("F.pattern_month") and _is_shown(sheet, "F.pattern_month_above"):
         return [
             sheet.say(
                 "{{F.pattern_month}} lies {{F.pattern_month_above}} a day above the level of all months, and"
                 " {{F.pattern_low_month}} {{F.pattern_low_month_below}} below."
             )
         ]
-    if sheet.known("F.pattern_weekday") and sheet.number("F.pattern_weekday_above") > 0:
+    if sheet.known("F.pattern_weekday") and _is_shown(sheet, "F.pattern_weekday_above"):
         return [
             sheet.say(
                 "Over {{F.pattern_days}} days, {{F.pattern_weekday}} lies {{F.pattern_weekday_above}} above the days"
@@ -306,6 +315,11 @@ def _year(sheet: FactSheet) -> list[str]:
             )
         ]
     return []
+
+
+def _is_shown(sheet: FactSheet, fact: str) -> bool:
+    """Whether an energy is more than nothing, as it is written."""
+    return round(sheet.number(fact), sheet.facts[fact].dp) > 0
 
 
 def actions(sheet: FactSheet) -> list[Action]:

@@ -218,7 +218,8 @@ def _shown_text(tongue: Language, value: str, unit: Unit) -> str:
         case "month":
             return tongue.month(dt.date.fromisoformat(f"{value}-01"))
         case "datetime":
-            return tongue.moment(dt.datetime.fromisoformat(value))
+            moment = dt.datetime.fromisoformat(value)
+            return tongue.date(moment.date()) if len(value) == len("2024-12-25") else tongue.moment(moment)
         case "word":
             return tongue.say(value)
         case "told":

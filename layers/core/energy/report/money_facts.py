@@ -173,9 +173,19 @@ class Prices:
 
     def of_hours(self, start: dt.datetime, hours: int) -> float | None:
         """The mean price of so many hours from a local moment on; None where one of them has none."""
-        begins = start.replace(tzinfo=self.zone).astimezone(dt.UTC).replace(tzinfo=None)
-        price = price_at(self.periods, begins, begins + hours * _HOUR)
+        begins = self._utc(start)
+        return self._between(begins, begins + hours * _HOUR)
+
+    def of_days(self, start: dt.datetime, end: dt.datetime) -> float | None:
+        """The mean price from one local moment to another."""
+        return self._between(self._utc(start), self._utc(end))
+
+    def _between(self, begins: dt.datetime, ends: dt.datetime) -> float | None:
+        price = price_at(self.periods, begins, ends)
         return None if price is None else float(price) + self.tier_price
+
+    def _utc(self, local: dt.datetime) -> dt.datetime:
+        return local.replace(tzinfo=self.zone).astimezone(dt.UTC).replace(tzinfo=None)
 
     def of_day(self, day: dt.date, hours_kwh: list[float | None]) -> float | None:
         """The mean price of a day on which energy is used as in these 24 hours; of even use where one is not known."""
@@ -219,13 +229,20 @@ def estimates(
 
 
 def _unusual(money: Money, readings: ReadingsSummary, events: list[AnomalyEvent]) -> list[float | None]:
-    """Of events that used more than usual; of others, which tell of meters or of less use, null."""
+    """Of events that used more than usual; of others, which tell of meters or of less use, null.
+
+    Hours are counted: over a change of the clocks local times are an hour further apart, or nearer. Days go by the
+    clock, from midnight to midnight.
+    """
     if not events:
         return []
     first, last = min(one.start for one in events), max(one.end for one in events)
     prices = Prices(money, readings.timezone, first.date(), last.date())
     found = [
-        (one.excess_kwh, prices.of_hours(one.start, (one.end - one.start) // _HOUR))
+        (
+            one.excess_kwh,
+            prices.of_days(one.start, one.end) if one.kind == "rising_use" else prices.of_hours(one.start, one.hours),
+        )
         if one.kind in _COSTLY and one.excess_kwh > 0
         else (0.0, None)
         for one in events

@@ -1,6 +1,7 @@
 """The tables of money and CO2."""
 
 from energy.documents import AnomalySummary, CostsSummary, ForecastSummary
+from energy.report.anomaly_facts import moments
 from energy.report.appliances import display_name
 from energy.report.facts import Column, Table, kwh_decimals
 from energy.report.language import Value, message
@@ -139,7 +140,7 @@ def _unusual(costs: CostsSummary, anomalies: AnomalySummary, amounts: list[float
             _amount(costs, message("Cost of what is above")),
         ],
         rows=[
-            [one.start.isoformat(), display_name(one.appliance or ""), one.excess_kwh, amount]
+            [moments(one)[0], display_name(one.appliance or ""), one.excess_kwh, amount]
             for one, amount in zip(shown, amounts, strict=True)
             if amount is not None
         ],

@@ -54,6 +54,10 @@ METHOD = (
         " to look, not a fault."
     ),
     message(
+        "Where too little is known of an appliance for that, an hour is unusual that is more than two standard"
+        " deviations above its mean hour."
+    ),
+    message(
         "A saving is a share, from the source named, of what the appliance used. It depends on the home; sources"
         " whose wording was not verified are given without a figure."
     ),

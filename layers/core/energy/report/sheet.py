@@ -71,7 +71,7 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
     _add_classes(facts, appliances)
     _add_ranks(facts, appliances)
     _add_always_on(facts, readings, appliances)
-    anomaly_facts.add_anomalies(facts, anomalies)
+    anomaly_facts.add_anomalies(facts, anomalies, len(readings.appliances))
     money_facts.add_money(facts, money, readings, appliances)
     if forecast:
         forecast_facts.add_forecast(facts, forecast)

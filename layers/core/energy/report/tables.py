@@ -3,7 +3,15 @@
 import math
 
 from energy.documents import AnomalySummary, ApplianceSummary, Backtest, ForecastSummary, Quality, ReadingsSummary
-from energy.report.anomaly_facts import BY_MEAN, EVENTS_SHOWN, KIND_NAMES, NOT_AT_ALL, NOT_JUDGED, SEVERITY_NAMES
+from energy.report.anomaly_facts import (
+    BY_MEAN,
+    EVENTS_SHOWN,
+    KIND_NAMES,
+    NOT_AT_ALL,
+    NOT_JUDGED,
+    SEVERITY_NAMES,
+    moments,
+)
 from energy.report.appliances import display_name
 from energy.report.facts import Collector, Column, Table, kwh_decimals
 from energy.report.language import Value, message
@@ -13,6 +21,7 @@ PROFILES_SHOWN = 8
 APPLIANCES_DRAWN = 8
 QUALITY_SHOWN = 50
 MAX_TEXT_LENGTH = 400
+_NO_SPREAD = message("Too few days to tell how sure this is: the bands reach from nothing to the double.")
 PEAK_HOURS = range(18, 21)
 YES, NO = message("yes"), message("no")
 
@@ -211,8 +220,7 @@ def _unusual(anomalies: AnomalySummary) -> Table:
         ],
         rows=[
             [
-                one.start.isoformat(),
-                one.end.isoformat(),
+                *moments(one),
                 None if one.appliance is None else display_name(one.appliance),
                 KIND_NAMES[one.kind],
                 one.kwh,
@@ -322,19 +330,17 @@ def _forecast(forecast: ForecastSummary) -> Table:
             for day in forecast.days
         ],
         source="forecast summary",
+        notes=[] if forecast.has_spread else [_NO_SPREAD],
     )
 
 
 def _forecast_appliances(facts: Collector, forecast: ForecastSummary) -> Table:
     """With how such forecasts of each fared; the total last, which those in it add up to."""
     ranked = sorted(forecast.series[1:], key=lambda one: (-one.kwh, one.appliance or ""))
-    apart = [one.appliance for one in ranked if one.appliance and one.appliance not in forecast.members]
     notes = [message("Forecasts of the appliances in the total are made to add up to it.")]
     if not forecast.coherent:
         notes = [message("Each of these is forecast by itself, as is the total: they need not add up to it.")]
-    if apart:
-        named = display_name(", ".join(apart), MAX_TEXT_LENGTH)
-        facts.add("F.apart", named, "text", "forecast summary")
+    if "F.apart" in facts.facts:
         notes.append(message("Not in the total: {{F.apart}}."))
     return Table(
         id="forecast_appliances",
@@ -346,21 +352,25 @@ def _forecast_appliances(facts: Collector, forecast: ForecastSummary) -> Table:
             Column(title=message("Within 80% band, before"), unit="share"),
             Column(title=message("Within 95% band, before"), unit="share"),
             Column(title=message("Better than the week before"), unit="change"),
+            Column(title=message("MASE, before"), unit="count", dp=2),
         ],
         rows=[
             [one.appliance and display_name(one.appliance), one.kwh, *_judged(one.backtest)]
             for one in (*ranked, *(forecast.series[:1] if ranked else []))
         ],
         source="forecast summary",
-        notes=notes,
+        notes=[
+            *notes,
+            message("MASE below 1: less off than repeating the week before was in all the days learnt from."),
+        ],
         all_together=bool(ranked),
     )
 
 
 def _judged(backtest: Backtest | None) -> list[Value]:
     if backtest is None:
-        return [None] * 4
-    return [backtest.wape, backtest.coverage, backtest.coverage_95, backtest.skill]
+        return [None] * 5
+    return [backtest.wape, backtest.coverage, backtest.coverage_95, backtest.skill, backtest.mase]
 
 
 def _year(forecast: ForecastSummary) -> Table:

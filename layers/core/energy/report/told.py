@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # The first that matches the whole sentence counts, so those with the fewest slots come first within a topic.
 PATTERNS = (
     # Unusual hours.
-    message("The configuration calls something normal of {name}, of which nothing was ever read"),
+    message("What the configuration says of anomalies names {name}, of which nothing was ever read"),
     # The forecast.
     message("median of {models}"),
     message("Prophet could not be used in this run; the execution says why"),
@@ -26,6 +26,8 @@ PATTERNS = (
     message("and {number} more"),
     message("temperatures left out: {name} has none for {day}"),
     message("temperatures left out: {reason}"),
+    message("temperatures left out: {name} has too few of the days that were read"),
+    message("the temperatures of {name} explain nothing of these readings"),
     message("the forecast goes by the temperatures of {name}"),
     message("Prophet knows no holidays of {country}"),
     message("the forecast begins after {day}, the last day on which all appliances in the total are complete"),
@@ -35,6 +37,10 @@ PATTERNS = (
     message("{name} is not forecast: its last complete day was {day}"),
     message("{name} is not forecast: it has no complete day before the forecast begins"),
     message("{name}: {model} left out: {reason}"),
+    message("{name}: {model} left out {number} days back: {reason}"),
+    message("line {line} of {name} is no date with a temperature"),
+    message("line {line} of {name} has no temperature that can be, in °C"),
+    message("{name} must have the columns date and temperature_c"),
     message("{name}: too few days to tell how sure this is"),
     message("{name}: no forecast by {model}: {reason}"),
     message("Prophet gave no forecast: {reason}"),

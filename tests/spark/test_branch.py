@@ -1,0 +1,130 @@
+"""Large uploads through the state machine, from upload to published tables: the job as it is deployed, in one file, and
+each of its processes under the job's role.
+"""
+
+import datetime as dt
+import io
+import json
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from energy import lake
+from energy.manifest import Manifest
+from local import LocalAws
+from local.glue_jobs import ROOT
+from tools.zips import script
+
+# What no call of ours needs, or none that happens here; tests/e2e/test_least_privilege.py makes the functions meet it.
+NOT_MET_HERE = {
+    "CrunchJobRole/ReadUploads: s3:GetObject on": "a deletion, of a site that is too large for a function",
+    "CrunchJobRole/WriteResults: s3:GetObject on": "a write that is repeated compares itself with what is there",
+    "CrunchJobRole/FetchTheScript": "Glue fetches the script",
+    "CrunchJobRole/WriteLogs": "Glue writes the logs",
+    "PipelineRole/RunTheJob: glue:GetJobRuns": "Step Functions waits for the job",
+    "PipelineRole/RunTheJob: glue:BatchStopJobRun": "Step Functions stops the job with its execution",
+}
+CRUNCHED = ["Crunch with Spark", "Read what Spark found", "Anything usable?"]
+CONFIGURATION = b"timezone: Europe/Berlin\ntariff: {currency: EUR, price: 0.32}\nco2: {country: DE}\n"
+
+
+def readings(days: int = 40) -> bytes:
+    rows = ["timestamp,appliance,kwh"]
+    for hour in range(24 * days):
+        moment = dt.datetime(2026, 3, 2) + dt.timedelta(hours=hour)
+        rows.append(f"{moment:%Y-%m-%d %H:%M:%S},AC,{1 + hour % 24 / 8}")
+        if hour % 100 == 0:
+            rows.append(f"{moment:%Y-%m-%d %H:%M:%S},AC,n/a")
+    return "\n".join(rows).encode()
+
+
+def with_packed_job(aws: LocalAws, folder) -> None:
+    for name, job in aws._jobs.jobs.items():
+        script(ROOT / "jobs" / "crunch.py", folder / "crunch.py")
+        aws._jobs.jobs[name] = replace(job, script=folder / "crunch.py", folders=())
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    parameters = {"LambdaMaxBytes": "1000", "Encryption": "aws:kms"}
+    with LocalAws(skip_retry_waits=True, parameters=parameters) as aws:
+        with_packed_job(aws, tmp_path_factory.mktemp("packed"))
+        aws.put("config/large.yaml", CONFIGURATION)
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def published(aws):
+    """A large upload: refused once because another was published first, so that it goes round again."""
+    aws.fail_next("refresh_partitions", "ManifestConflict", times=1)
+    return aws.wait(aws.put("raw/large/readings.csv", readings()), timeout_seconds=600)
+
+
+@pytest.fixture(scope="module")
+def rejected(aws):
+    return aws.wait(aws.put("raw/unusable/readings.csv", readings().replace(b"2026-", b"x")), timeout_seconds=600)
+
+
+def table(aws, manifest, name):
+    frames = []
+    for partition in manifest.tables[name]:
+        listed = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix=partition.prefix)["Contents"]
+        for found in listed:
+            body = aws.client("s3").get_object(Bucket=aws.bucket, Key=found["Key"])["Body"].read()
+            frames.append(pl.read_parquet(io.BytesIO(body)))
+    return pl.concat(frames)
+
+
+def test_a_large_upload_is_published_with_all_its_tables(aws, published):
+    assert published.status == "SUCCEEDED", (published.error, published.cause)
+    content = aws.client("s3").get_object(Bucket=aws.bucket, Key=lake.manifest_key("large"))["Body"].read()
+    manifest = Manifest.model_validate_json(content)
+    assert {"raw_energy_data", "hourly_energy_data", "anomaly_data", "forecast_data", "cost_data"} <= set(
+        manifest.tables
+    )
+    assert manifest.report is not None
+    (upload,) = manifest.uploads.values()
+    # 40 days of hours, of which clocks skip one; every hundredth is there a second time, without a number.
+    assert (upload.rows.accepted, upload.rows.rejected) == (959, 11)
+    found = table(aws, manifest, "raw_energy_data")
+    assert found.height == 959
+    expected = sum(1 + hour % 24 / 8 for hour in range(960)) - (1 + 2 / 8)
+    assert found["kwh"].sum() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_conflict_takes_it_round_again_through_spark(published):
+    states = published.states
+    assert states[2 : 2 + len(CRUNCHED)] == CRUNCHED
+    again = states[states.index("Another round?") + 1 :]
+    assert again[: len(CRUNCHED)] == CRUNCHED
+    assert not {"Validate upload", "Aggregate readings", "Detect anomalies"} & set(states)
+
+
+def test_a_rejection_by_spark_ends_as_one_by_a_function(aws, rejected):
+    assert (rejected.status, rejected.error) == ("FAILED", "UploadRejected")
+    assert rejected.states[2:] == [*CRUNCHED, "Report rejection", "UploadRejected"]
+    assert rejected.cause.startswith("TOO_MANY_BAD_ROWS: ")
+    told = [message for subject, message in aws.notifications() if subject == "Energy upload rejected"]
+    assert any(rejected.cause in message and "raw/unusable/readings.csv" in message for message in told)
+    small = aws.wait(aws.put("raw/unusable/small.csv", readings(days=1).replace(b"2026-", b"x")[:900]))
+    assert small.states[2:] == ["Validate upload", "Report rejection", "UploadRejected"]
+    assert small.cause.startswith("TOO_MANY_BAD_ROWS: ")
+
+
+def test_a_version_that_is_published_or_gone_needs_no_second_run(aws, published):
+    event = json.loads(aws.client("stepfunctions").describe_execution(executionArn=published.arn)["input"])
+    again = aws.wait(aws.start(event), timeout_seconds=600)
+    assert (again.status, again.output["already_published"]) == ("SUCCEEDED", True)
+    event["detail"]["object"]["version-id"] = "00000000-0000-0000-0000-000000000000"
+    gone = aws.wait(aws.start(event), timeout_seconds=600)
+    assert (gone.status, gone.output) == ("SUCCEEDED", {"key": "raw/large/readings.csv", "gone": True})
+
+
+def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, rejected):
+    judged = aws.permissions.journal.read()
+    assert sum(one.role == "CrunchJobRole" for one in judged) > 50
+    assert [one for one in judged if not one.allowed] == []
+    ours = ("CrunchJobRole/", "PipelineRole/RunTheJob", "PipelineRole/ReadWhatTheJobFound")
+    idle = sorted(str(one) for one in aws.permissions.unused(judged) if str(one).startswith(ours))
+    assert [one for one in idle if not one.startswith(tuple(NOT_MET_HERE))] == []
