@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument(
         "--measured", type=Path, default=ROOT / "build" / "bench.json", help="raw figures, to go on with"
     )
+    parser.add_argument("--note", help="what a reader of the results has to know")
     parser.add_argument("--limits", action="store_true", help="how large a file each function can take, by itself")
     asked = parser.parse_args()
     if asked.limits:
@@ -140,6 +141,9 @@ def main() -> None:
         _keep(document, "comparisons", str(rows), found, asked.measured)
     if asked.year:
         _keep(document, "end_to_end", "year", end_to_end.measured(asked.year), asked.measured)
+    if asked.note:
+        document.setdefault("notes", []).append(asked.note)
+        asked.measured.write_text(json.dumps(document, indent=1))
     text = results.markdown(document)
     print(text)
     if asked.write:

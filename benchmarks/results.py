@@ -61,7 +61,7 @@ def comparisons(document: dict[str, Any]) -> list[Comparison]:
 
 def _loads(document: dict[str, Any]) -> str:
     loads = [load for one in _all(document) for load in one.get("loads", [])]
-    return f"{min(loads):.0f} to {max(loads):.0f}" if loads else "unknown"
+    return f" Load average meanwhile: {min(loads):.0f} to {max(loads):.0f}." if loads else ""
 
 
 def _all(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,8 +77,9 @@ def markdown(document: dict[str, Any]) -> str:
         "deployed, without the transfers to and from S3 and without imports; other contestants do the same work "
         "(`benchmarks/contestants.py`), read the file from disk, and start warm. Every run is a new process. "
         "Figures are medians; × is the figure over this pipeline's in the same round: median, and the range of rounds.",
-        f"Machine: {machine()}. Load average while it was measured, by all that ran: {_loads(document)}.",
+        f"Machine: {machine()}.{_loads(document)}",
     ]
+    parts += document.get("notes", [])
     if found:
         parts += ["![CPU seconds and peak memory by contestant](results.svg)", *(_section(one) for one in found)]
         parts += ["## Aims", _aims(found)]
@@ -127,6 +128,7 @@ def _aims(found: list[Comparison]) -> str:
     rows = []
     for measure, name, least in AIMS:
         if name not in largest.names():
+            rows.append([f"{dict(MEASURES)[measure]} against {name}", "not measured", ""])
             continue
         ratio = statistics.median(largest.ratios(name, measure))
         label = dict(MEASURES)[measure]
