@@ -94,8 +94,9 @@ faults: setup  ## fail every task of the state machine in every way; prints the 
 messages: setup  ## collect what the report can say into its catalogues of translations; exit 1 while one is missing
 	@python -m translations
 
-bench: setup  ## compare with the peers (BENCH="--rows 1000000", BENCH="--memory 30000000")
-	@python benchmarks/bench.py $(BENCH)
+bench: setup  ## compare with the peers, or find the limits (BENCH="--rows 1000000 --only DuckDB", BENCH=--limits)
+	@$(MAKE) --no-print-directory spark-setup || echo "The others go on without PySpark."
+	@python -m benchmarks.bench $(BENCH)
 
 bench-second: setup  ## how much sooner a second upload is added up that touches one month of twelve
 	@python benchmarks/second_upload.py $(BENCH)

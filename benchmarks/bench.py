@@ -1,151 +1,158 @@
-"""How long an upload takes to be judged and written by month, beside pandas and DuckDB at the same work.
+"""The pipeline's three functions that crunch rows, beside pandas, DuckDB and PySpark at the same work: `make bench`.
 
-Every run is a fresh process, so that its memory and imports are its own; contestants take turns, and the table has
-medians. Time is that of the work without imports, CPU that of all threads. All must accept the same rows.
+    python -m benchmarks.bench [--rows 100000 1000000] [--pairs 5] [--only DuckDB] [--year FILE] [--write]
+    python -m benchmarks.bench --limits
+
+Every run is a process of its own, so that its memory and imports are its own. Contestants take turns, and what is
+compared are the ratios of runs of one round: other work on the machine slows down both. The functions run as they are
+deployed, by their handlers, on a folder that stands for S3; what moving objects took is left out. All have to find the
+same rows, hours and unusual hours. --year adds one upload from its arrival to the published report, on the local AWS;
+--write keeps everything in benchmarks/results.md. --limits tells instead how large a file each function can take.
 """
 
 import argparse
 import json
+import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks import end_to_end, limits, readings_file, results
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.pipeline import OURS, run_pipeline
+from benchmarks.results import Comparison, Figures
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+SPARK = "PySpark"
+SPARK_PYTHON = ROOT / ".venv-spark" / "bin" / "python"
+# Rounds by rows; of what takes minutes fewer, which the table tells.
+ROUNDS = {100_000: 5, 1_000_000: 5, 10_000_000: 5, 30_000_000: 2}
+SLOW_ROUNDS = {"pandas": {10_000_000: 2, 30_000_000: 1}, SPARK: dict.fromkeys(ROUNDS, 1)}
+TIMEOUT_SECONDS = 3600
+MEASURED = ROOT / "build" / "bench.json"
 
-from benchmarks import readings_file  # noqa: E402
-from benchmarks.contestants import CONTESTANTS  # noqa: E402
 
-OURS = "validation"
-FUNCTION_MEGABYTES = 3008
-# Few repetitions of what takes long.
-REPETITIONS = {100_000: 5, 1_000_000: 5, 10_000_000: 3}
+@dataclass(frozen=True)
+class Missing:
+    """A contestant that cannot take part."""
 
-# What is aimed at: the other's figure over ours, at 10⁷ rows and more.
-AIMS = (
-    ("pandas", "wall", 5.0, "pandas takes at least 5 times as long"),
-    ("pandas", "cpu", 3.0, "pandas takes at least 3 times the CPU"),
-    ("DuckDB", "cpu", 1.5, "DuckDB takes at least 1.5 times the CPU"),
-    ("bare parse", "cpu", 1 / 8, "at most 8 times the CPU of parsing the columns and nothing else"),
-)
-MOST_MEGABYTES = 700
+    name: str
+    reason: str
 
-Figures = dict[str, float]
+
+def missing() -> list[Missing]:
+    """Who cannot take part on this machine, and what would help."""
+    if not SPARK_PYTHON.exists():
+        return [Missing(SPARK, "it has no environment; make bench sets it up from requirements/spark.txt")]
+    if not shutil.which("java"):
+        return [Missing(SPARK, "there is no java; version 17 is needed")]
+    return []
 
 
 def one_run(name: str, path: Path, folder: Path) -> tuple[dict[str, int], Figures]:
-    """Rows and figures of one contestant in a process of its own."""
-    output = folder / "output"
-    output.mkdir()
-    command = [sys.executable, str(ROOT / "benchmarks" / "contestants.py"), name, str(path), str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    shutil.rmtree(output)
+    """What a contestant found, and its figures."""
+    if name == OURS:
+        return run_pipeline(path, folder)
+    python = str(SPARK_PYTHON) if name == SPARK else sys.executable
+    command = [python, "-m", "benchmarks.contestants", name, str(path), str(folder)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+        env={**os.environ, "PYSPARK_PYTHON": python},
+    )
     if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    told = json.loads(done.stdout)
-    return told.pop("rows"), told
+        raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told.pop("found"), told
 
 
-def measured(
-    rows: int, repetitions: int, names: list[str], quoted: bool, console: Console
-) -> tuple[int, dict[str, Figures]]:
-    """Rows in the file, and each contestant's medians."""
+def compared(rows: int, rounds: int | None, names: list[str]) -> Comparison:
+    """Everybody at a file of so many rows."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         path = folder / "readings.csv"
-        expected = readings_file.write(path, rows, quoted)
-        console.print(f"{expected['read']:,} rows, {path.stat().st_size / 1e6:,.0f} MB: {expected}")
-        runs: dict[str, list[Figures]] = {name: [] for name in names}
-        for number in range(repetitions):
-            # Whoever comes first finds the file cold: they take turns.
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                found, figures = one_run(name, path, folder)
-                if any(found[count] != expected[count] for count in found):
-                    raise SystemExit(f"{name} found {found}, not {expected}")
-                runs[name].append(figures)
-                console.print(f"  {name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in figures.items()))
-        return expected["read"], {
-            name: {key: statistics.median(run[key] for run in found) for key in found[0]}
-            for name, found in runs.items()
-        }
+        expected = readings_file.write(path, rows)
+        found = Comparison(expected["read"], path.stat().st_size, [], [])
+        told: dict[str, int] = dict(expected)
+        for number in range(rounds or ROUNDS.get(rows, 3)):
+            for name in _turn(names, number, rows, rounds):
+                output = folder / "output"
+                output.mkdir()
+                counts, figures = one_run(name, path, output)
+                shutil.rmtree(output)
+                wrong = {key: count for key, count in counts.items() if told.setdefault(key, count) != count}
+                if wrong:
+                    raise SystemExit(f"{name} found {wrong}, not {told}")
+                found.runs.append((number, name, figures))
+                found.loads.append(os.getloadavg()[0])
+                print(f"{rows:>11,} {name:<18}", _in_words(figures), flush=True)
+        return found
 
 
-def comparison(results: dict[int, dict[str, Figures]]) -> Table:
-    measures = ("Wall s", "CPU s", "Peak MB", "Imports, CPU s", "Rows a second")
-    table = Table("Rows", "Who", *measures, *("Wall", "CPU", "Peak"), caption="The last three: times ours.")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for rows, medians in results.items():
-        for name, found in medians.items():
-            ratios = [f"{found[key] / medians[OURS][key]:.2f}" for key in ("wall", "cpu", "peak")]
-            figures = [
-                f"{found['wall']:.2f}",
-                f"{found['cpu']:.2f}",
-                f"{found['peak']:,.0f}",
-                f"{found['imports']:.2f}",
-            ]
-            table.add_row(f"{rows:,}", name, *figures, f"{rows / found['wall']:,.0f}", *ratios)
-        table.add_section()
-    return table
+def _turn(names: list[str], number: int, rows: int, rounds: int | None) -> Iterator[str]:
+    """Whoever comes first finds the machine as others left it: they take turns."""
+    first = number % len(names)
+    for name in names[first:] + names[:first]:
+        if number < (rounds or SLOW_ROUNDS.get(name, {}).get(rows, number + 1)):
+            yield name
 
 
-def aims(medians: dict[str, Figures]) -> Table:
-    table = Table("Aim", "Found", "Met")
-    for name, key, least, meaning in AIMS:
-        if name not in medians:
-            continue
-        ratio = medians[name][key] / medians[OURS][key]
-        table.add_row(
-            meaning, f"{ratio:.2f}" if ratio >= 1 else f"1/{1 / ratio:.1f}", "yes" if ratio >= least else "no"
-        )
-    peak = medians[OURS]["peak"]
-    table.add_row(f"at most {MOST_MEGABYTES} MB", f"{peak:,.0f} MB", "yes" if peak <= MOST_MEGABYTES else "no")
-    return table
-
-
-def memory(rows: int, quoted: bool, console: Console) -> bool:
-    """Tells the most memory that validation alone holds at once, and whether a function has as much."""
-    read, medians = measured(rows, 1, [OURS], quoted, console)
-    found = medians[OURS]
-    fits = found["peak"] < FUNCTION_MEGABYTES
-    console.print(
-        f"{read:,} rows: at most {found['peak']:,.0f} MB of the {FUNCTION_MEGABYTES:,} MB that a function has; "
-        f"{found['wall']:.1f} s, {found['cpu']:.1f} s of CPU. It {'fits' if fits else 'does not fit'}."
-    )
-    return fits
+def _in_words(figures: Figures) -> str:
+    return ", ".join(f"{key} {value:,.2f}" for key, value in figures.items())
 
 
 def main() -> None:
-    """Exits with 1 if the memory is not enough."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=list(REPETITIONS))
-    parser.add_argument("--repetitions", type=int, help="of each contestant; by default fewer of large files")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="*", default=list(ROUNDS))
+    parser.add_argument("--rounds", type=int, help="by default five, and fewer of what takes minutes")
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
-    parser.add_argument("--quoted", action="store_true", help="appliances stand in quotes")
-    parser.add_argument("--memory", type=int, metavar="ROWS", help="only tell the memory of validating so many rows")
-    parser.add_argument("--output", type=Path, help="also write the tables to this file")
-    arguments = parser.parse_args()
-    console = Console(width=120)
-    if arguments.memory:
-        sys.exit(not memory(arguments.memory, arguments.quoted, console))
+    parser.add_argument("--year", type=Path, help="a CSV of a year: from its upload to the published report")
+    parser.add_argument("--write", action="store_true", help="keep what was measured in benchmarks/results.md")
+    parser.add_argument(
+        "--measured", type=Path, default=ROOT / "build" / "bench.json", help="raw figures, to go on with"
+    )
+    parser.add_argument("--note", help="what a reader of the results has to know")
+    parser.add_argument("--limits", action="store_true", help="how large a file each function can take, by itself")
+    asked = parser.parse_args()
+    if asked.limits:
+        print(limits.table(limits.measured()))
+        return
+    absent = {one.name: one.reason for one in missing()}
+    for name in absent.keys() & set(asked.only):
+        print(f"{name} does not take part: {absent[name]}.")
+    names = [OURS, *(name for name in asked.only if name not in absent)]
+    document = json.loads(asked.measured.read_text()) if asked.measured.exists() else {}
+    asked.measured.parent.mkdir(parents=True, exist_ok=True)
+    for rows in asked.rows:
+        found = asdict(compared(rows, asked.rounds, names))
+        before = document.get("comparisons", {}).get(str(rows), {"runs": [], "loads": []})
+        rounds = 1 + max((number for number, *_ in before["runs"]), default=-1)
+        found["runs"] = [*before["runs"], *([number + rounds, *run] for number, *run in found["runs"])]
+        found["loads"] = [*before["loads"], *found["loads"]]
+        _keep(document, "comparisons", str(rows), found, asked.measured)
+    if asked.year:
+        _keep(document, "end_to_end", "year", end_to_end.measured(asked.year), asked.measured)
+    if asked.note:
+        document.setdefault("notes", []).append(asked.note)
+        asked.measured.write_text(json.dumps(document, indent=1))
+    text = results.markdown(document)
+    print(text)
+    if asked.write:
+        results.write(document, text)
 
-    names = [OURS, *(name for name in arguments.only if name != OURS)]
-    results = {}
-    for wanted in arguments.rows:
-        repetitions = arguments.repetitions or REPETITIONS.get(wanted, 3 if wanted > 1_000_000 else 5)
-        rows, medians = measured(wanted, repetitions, names, arguments.quoted, console)
-        results[rows] = medians
-    tables = [comparison(results), aims(results[max(results)])]
-    console.print(*tables)
-    if arguments.output:
-        with arguments.output.open("w") as file:
-            Console(file=file, width=120).print(*tables)
+
+def _keep(document: dict[str, Any], part: str, name: str, found: Any, path: Path) -> None:
+    document.setdefault(part, {})[name] = found
+    path.write_text(json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A large file of readings, made up: minute by minute, several appliances, a few rows that are bad or there twice."""
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,39 +13,57 @@ APPLIANCES = ("AC", "Dishwasher", "Freezer", "Heater", "Lights", "Oven", "Refrig
 FIRST = dt.datetime(2015, 1, 1)
 # One row in so many is bad, or repeats the one before it.
 BAD_EVERY, REPEATED_EVERY = 1_000, 500
-PIECE_MINUTES = 1 << 17
+PIECE_ROWS = 1 << 20
 
 
-def write(path: Path, rows: int, quoted: bool = False, seed: int = 42) -> dict[str, int]:
-    """Writes at least `rows` rows (whole minutes); how many are in the file, and what has to become of them.
-
-    `quoted`: with quotes around appliances, as some exports write them.
+@dataclass(frozen=True)
+class Shape:
+    """How often appliances are read, and how many; with more than eight they are numbered. `quoted`: with quotes around
+    appliances, as some exports write them.
     """
-    minutes = -(-rows // len(APPLIANCES))
+
+    seconds: int = 60
+    appliances: int = len(APPLIANCES)
+    quoted: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        if self.appliances <= len(APPLIANCES):
+            return APPLIANCES[: self.appliances]
+        return tuple(f"appliance {number:04}" for number in range(self.appliances))
+
+
+def write(path: Path, rows: int, shape: Shape = Shape(), seed: int = 42) -> dict[str, int]:
+    """Writes at least `rows` rows (all appliances of an instant); how many are in the file, and what has to become of
+    them.
+    """
+    instants = -(-rows // shape.appliances)
     random = np.random.default_rng(seed)
     counts = {"read": 0, "accepted": 0, "rejected": 0, "duplicates": 0}
+    at_once = -(-PIECE_ROWS // shape.appliances)
     with path.open("wb") as file:
         file.write(b"timestamp,appliance,kwh\n")
-        for start in range(0, minutes, PIECE_MINUTES):
-            _write_piece(file, range(start, min(start + PIECE_MINUTES, minutes)), quoted, random, counts)
+        for start in range(0, instants, at_once):
+            _write_piece(file, range(start, min(start + at_once, instants)), shape, random, counts)
     return counts
 
 
 def _write_piece(
-    file: BinaryIO, piece: range, quoted: bool, random: np.random.Generator, counts: dict[str, int]
+    file: BinaryIO, piece: range, shape: Shape, random: np.random.Generator, counts: dict[str, int]
 ) -> None:
-    minutes = len(piece)
-    first = np.datetime64(FIRST, "ms") + piece.start * np.timedelta64(1, "m")
-    rows = minutes * len(APPLIANCES)
+    instants, names = len(piece), shape.names
+    step = np.timedelta64(shape.seconds, "s")
+    first = np.datetime64(FIRST, "ms") + piece.start * step
+    rows = instants * len(names)
     frame = pl.DataFrame(
         {
-            "timestamp": np.repeat(first + np.arange(minutes) * np.timedelta64(1, "m"), len(APPLIANCES)),
-            "appliance": pl.Series(APPLIANCES * minutes),
+            "timestamp": np.repeat(first + np.arange(instants) * step, len(names)),
+            "appliance": pl.Series(names * instants),
             "kwh": random.uniform(0.0001, 0.05, rows).round(4),
         }
     ).with_row_index("row")
     number = pl.col("row") % BAD_EVERY
-    name = pl.format('"{}"', "appliance") if quoted else pl.col("appliance")
+    name = pl.format('"{}"', "appliance") if shape.quoted else pl.col("appliance")
     written = frame.select(
         pl.when(number == 1)
         .then(pl.lit("2024-02-30 10:00:00"))

@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.Option(
             metavar="BYTES",
             min=1,
-            help="Crunch larger files with Spark, as AWS Glue does. Left out: above 300 MB, where Spark is set up.",
+            help="Crunch larger files with Spark, as AWS Glue does. Left out: above 2 GB, where Spark is set up.",
             show_default=False,
         ),
     ] = None,

@@ -163,7 +163,7 @@ class _Read:
 def _read(spark: SparkSession, file: _Divided, upload: Upload) -> _Read:
     """As `energy.intake.judging` reads a file: mostly its first chunk shows the form that all of it proves."""
     first = Evidence(file.layout, file.rules.readings)
-    first.add(file.rows(next(file.chunks())).rows)
+    judging.prove(first, file.read(next(file.chunks())))
     form = judging.form_so_far(first)
     spread = spread_out(spark, file.extents)
     # The first chunk's form, if it shows one, then the one that all of the file proves.
@@ -198,13 +198,12 @@ def _judge_extents(file: File, form: Form | None, upload: Upload, batches: Batch
 
 
 def _judge_chunk(file: File, part: _Part, number: int, first: int, chunk: records.Chunk) -> Batches:
-    found = file.rows(chunk)
-    part.evidence.add(found.rows)
+    found = file.read(chunk)
+    judging.prove(part.evidence, found)
     done = part.done
     if done is None:
         return
-    done.left_out += found.left_out
-    done.read(number, found.rows, records.has_control_characters(chunk))
+    done.read(number, found)
     for month in done.candidates.keys():  # noqa: SIM118
         part.months.add(month)
         for frame in done.candidates.frames(month):

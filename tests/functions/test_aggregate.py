@@ -241,13 +241,21 @@ def test_new_code_writes_beside_what_older_code_left_behind(lake_on_moto, valida
     assert aggregate(validated(MARCH))["pub"] != old["pub"]
 
 
-def test_a_site_of_more_readings_than_memory_holds_is_refused_before_it_is_read(validated, aggregate, monkeypatch):
-    monkeypatch.setattr(drafting, "MAX_READINGS", 4)
+def test_a_month_of_more_readings_than_memory_holds_is_refused(validated, aggregate, monkeypatch):
+    monkeypatch.setattr(drafting, "MAX_MONTH_READINGS", 3)
     commit(aggregate(validated(MARCH)))
     commit(aggregate(validated(APRIL, key="raw/b.csv")))
     third = validated(APRIL, key="raw/c.csv")
-    with pytest.raises(SiteTooLarge, match=r"site 'home' would have up to 6 readings; .* at most 4\."):
+    with pytest.raises(SiteTooLarge, match=r"site 'home' would have 4 readings in 2024-03; .* at most 3\."):
         aggregate(third)
+
+
+def test_a_site_of_more_hours_than_memory_holds_is_refused(validated, aggregate, monkeypatch):
+    monkeypatch.setattr(drafting, "MAX_HOURS", 2)
+    commit(aggregate(validated(MARCH)))
+    second = validated(APRIL, key="raw/b.csv")
+    with pytest.raises(SiteTooLarge, match=r"site 'home' would have 3 hours with readings, .* at most 2\."):
+        aggregate(second)
 
 
 def configure(s3, text):

@@ -5,6 +5,9 @@ import random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from energy import parquet
 from energy.errors import InputRejected
@@ -13,6 +16,8 @@ from energy.intake.judging import judge
 from energy.site_config import Rules
 
 UPLOADED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+SPOOLED = {"number": pl.Int64, "month": pl.Int32, "later": pl.Datetime("us"), "estimated": pl.Boolean}
+AT = dt.datetime(2024, 10, 27, 1)
 
 
 @pytest.fixture
@@ -93,3 +98,36 @@ def test_a_quote_that_is_never_closed_names_its_line_however_the_file_is_cut(tmp
         monkeypatch.setattr(records, "CHUNK_BYTES", size)
         with pytest.raises(InputRejected, match=r"MALFORMED_CSV: A quote .* in line 302 is never closed"):
             judge(path, Rules(), UPLOADED, tmp_path)
+
+
+@given(st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\0", b'"', b"#", b","])).map(b"".join))
+def test_line_ends_are_counted_as_python_counts_them(content):
+    assert records._newlines(content) == content.count(b"\n")
+
+
+def test_a_spool_gives_back_what_was_put_by(tmp_path, monkeypatch):
+    frames = [
+        pl.DataFrame(
+            {"number": [1, 2], "month": [5, 5], "later": [None, None], "estimated": [False, False]}, schema=SPOOLED
+        ),
+        pl.DataFrame({"number": [3], "month": [6], "later": [AT], "estimated": [True]}, schema=SPOOLED),
+        pl.DataFrame(
+            {"number": [4, 4], "month": [5, 6], "later": [None, AT], "estimated": [None, True]}, schema=SPOOLED
+        ),
+    ]
+    for most in (1, 1_000):
+        monkeypatch.setattr(spool, "ROWS_IN_MEMORY", most)
+        kept = spool.Spool(tmp_path, f"kept-{most}")
+        for frame in frames:
+            kept.put(1, frame)
+        assert_frame_equal(kept.whole(1), pl.concat(frames))
+        assert kept.rows(1) == 5
+    kept.drop(1)
+    assert not kept.keys()
+
+
+def test_a_spool_keeps_frames_whose_columns_all_have_one_value(tmp_path):
+    kept = spool.Spool(tmp_path, "kept")
+    frame = pl.DataFrame({"month": [5, 5, 5], "estimated": [True, True, True]}, schema_overrides={"month": pl.Int32})
+    kept.put(1, frame)
+    assert_frame_equal(kept.whole(1), frame)

@@ -17,8 +17,10 @@ class History(aggregation.Tables):
 
 def history(readings, timezone):
     """The tables of readings that come in any order."""
+    readings = readings.sort("timestamp_utc", "appliance")
     by_month = readings.with_columns(month=pl.col("timestamp").dt.strftime("%Y-%m")).partition_by("month", as_dict=True)
-    hours = {month: monthly.hourly_table(frame) for (month,), frame in sorted(by_month.items())}
-    made = [monthly.part(by_month[month,], hourly, month, timezone) for month, hourly in hours.items()]
+    ordered = {month: monthly.by_appliance(frame) for (month,), frame in sorted(by_month.items())}
+    hours = {month: monthly.hourly_table(frame) for month, frame in ordered.items()}
+    made = [monthly.part(ordered[month], hourly, month, timezone) for month, hourly in hours.items()]
     parts = monthly.together(made)
     return History(**vars(aggregation.tables(parts, timezone)), parts=parts, hourly=pl.concat(hours.values()))

@@ -2,19 +2,20 @@
 committed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import polars as pl
 
 import energy
-from energy import aggregation, lake, parquet, recipes, resolution, site_costs, site_months, store
+from energy import aggregation, lake, monthly, parquet, recipes, resolution, site_costs, site_months, store
 from energy.contracts import AggregateInput, Publication, Upload, ValidateOutput
 from energy.costs import bill_table, cost_table, costs_summary
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.forecast_accuracy import accuracy_table
 from energy.manifest import Manifest, ManifestUpload, Partition
+from energy.monthly import Parts
 from energy.quality import quality_table
 from energy.recipes import ConfigSnapshot
 from energy.resolution import Settled
@@ -31,12 +32,14 @@ from energy.schema import (
     Table,
 )
 from energy.settings import settings
+from energy.site_months import MonthReadings
 from energy.spreading import Each
 from energy.summary import readings_summary
 
-# They may all lie in one month, whose readings are in memory at once; and the next step has all hours of a site in
-# memory. Measured with 8.8 million: 0.8 GB where they are the hours of a year, and 1.5 GB in that step; of 3 GB.
-MAX_READINGS = 9_000_000
+# Those of one month are in memory at once, here; and all hours of a site, of all appliances together, in the next step
+# (docs/decisions/0021).
+MAX_MONTH_READINGS = 10_000_000
+MAX_HOURS = 10_000_000
 # What a message tells of one publication.
 MAX_CHANGES_TOLD = 20
 MAX_KEY_TOLD = 200
@@ -48,8 +51,8 @@ def aggregate(request: AggregateInput, each: Each = map, most_readings: int | No
 
     Takes along every change of the site that waits to be published, so that many uploads at once need few publications.
     Where another run has taken this change along, nothing is left to do; where the last upload was deleted, there are
-    no tables. `each` spreads the months. TimezoneChanged, SiteTooLarge (past `most_readings`, or what fits into a
-    Lambda), SiteConfigInvalid.
+    no tables. `each` spreads the months. TimezoneChanged, SiteTooLarge (past `most_readings`, or what fits into
+    Lambdas), SiteConfigInvalid.
     """
     validated = request.validated
     base, base_etag = _base(validated.site)
@@ -75,8 +78,9 @@ def aggregate(request: AggregateInput, each: Each = map, most_readings: int | No
     publication = publication.model_copy(update={"config_key": _write_document("config", config, publication)})
     tables = {FORECAST_HISTORY.name: _partitions(base, FORECAST_HISTORY)}
     if settled.uploads:
-        _refuse_too_many(validated.site, settled.uploads, most_readings or MAX_READINGS)
-        publication, made = _with_tables(publication, base, settled, each)
+        if most_readings is not None:
+            _refuse_too_many(validated.site, settled.uploads, most_readings)
+        publication, made = _with_tables(publication, base, settled, each, in_lambdas=most_readings is None)
         publication, priced = _with_costs(publication, base, made[READINGS.name], snapshot, each)
         tables |= made | priced
     draft = Manifest(
@@ -135,7 +139,7 @@ def _told(change: ValidateOutput) -> str:
 
 
 def _with_tables(
-    publication: Publication, base: Manifest | None, settled: Settled, each: Each
+    publication: Publication, base: Manifest | None, settled: Settled, each: Each, in_lambdas: bool
 ) -> tuple[Publication, dict[str, list[Partition]]]:
     """The publication with what it consists of, and its tables' partitions, written."""
     site, timezone = publication.site, publication.timezone
@@ -145,8 +149,12 @@ def _with_tables(
     renamed = resolution.is_renamed(resolution.names_shown(counted_before.uploads.values()), shown)
     touched = resolution.touched_months(base.uploads if base else {}, settled.uploads, renamed)
     holders = {month: resolution.holding(settled.uploads.values(), month) for month in touched}
-    resolved = {month: partial(_resolved, held, month, shown) if held else None for month, held in holders.items()}
+    resolved = {
+        month: partial(_resolved, held, month, shown, in_lambdas) if held else None for month, held in holders.items()
+    }
     months = site_months.build(base, resolved, site, publication.pub, timezone, each)
+    if in_lambdas:
+        _refuse_many_hours(site, months.parts)
     tables = aggregation.tables(months.parts, timezone)
     quality = quality_table(months.parts, tables, counted.uploads.values(), shown, timezone)
     history = _history(base)
@@ -216,7 +224,20 @@ def _history(base: Manifest | None) -> pl.DataFrame:
 def _refuse_too_many(site: str, uploads: Mapping[str, ManifestUpload], most: int) -> None:
     readings = sum(upload.rows.accepted for upload in uploads.values())
     if readings > most:
-        raise SiteTooLarge(site, readings, most)
+        raise SiteTooLarge(site, readings, most, "readings")
+
+
+def _refuse_many_readings(site: str, month: str, contents: Sequence[bytes]) -> None:
+    """SiteTooLarge, before they are unpacked."""
+    readings = sum(parquet.rows_of(content) for content in contents)
+    if readings > MAX_MONTH_READINGS:
+        raise SiteTooLarge(site, readings, MAX_MONTH_READINGS, f"readings in {month}")
+
+
+def _refuse_many_hours(site: str, parts: Parts) -> None:
+    hours = monthly.hours_read(parts)
+    if hours > MAX_HOURS:
+        raise SiteTooLarge(site, hours, MAX_HOURS, "hours with readings, of all appliances together")
 
 
 def _counted_before(base: Manifest | None) -> SiteUploads:
@@ -241,14 +262,17 @@ def _read_quality(upload: Upload) -> SiteUpload:
     return SiteUpload(run_id=upload.run_id, appliances=UploadQuality.model_validate_json(quality).appliances)
 
 
-def _resolved(held: list[Upload], month: str, shown: Mapping[str, str]) -> pl.DataFrame:
+def _resolved(held: list[Upload], month: str, shown: Mapping[str, str], in_lambdas: bool) -> MonthReadings:
     """The readings of a month that uploads hold."""
-    validated = [(one.upload_id, resolution.with_names_shown(_validated_readings(one, month), shown)) for one in held]
-    return resolution.resolve(validated)
-
-
-def _validated_readings(upload: Upload, month: str) -> pl.DataFrame:
-    return parquet.from_bytes(store.read(lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)))
+    contents = [store.read(lake.upload_readings_key(one.site, one.upload_id, one.run_id, month)) for one in held]
+    if in_lambdas:
+        _refuse_many_readings(held[0].site, month, contents)
+    validated = [parquet.from_bytes(content) for content in contents]
+    named = [resolution.with_names_shown(frame, shown) for frame in validated]
+    if len(held) == 1 and named[0] is validated[0] and named[0].columns == READINGS.column_names:
+        return MonthReadings(validated[0], contents[0])
+    resolved = resolution.resolve(list(zip([one.upload_id for one in held], named, strict=True)))
+    return MonthReadings(resolved, parquet.table_bytes(resolved, READINGS))
 
 
 def _write_table(frame: pl.DataFrame, table: Table, publication: Publication) -> str:

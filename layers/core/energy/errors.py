@@ -54,11 +54,14 @@ class TimezoneChanged(EnergyError):
 
 
 class SiteTooLarge(EnergyError):
-    """A site's readings do not fit into the memory of the function that makes its tables."""
+    """A site's readings do not fit into the memory of the functions that make its tables.
 
-    def __init__(self, site: str, readings: int, most: int) -> None:
+    `counted` is what there are too many of, in words.
+    """
+
+    def __init__(self, site: str, number: int, most: int, counted: str) -> None:
         super().__init__(
-            f"site {site!r} would have up to {readings:,} readings; tables are made of at most {most:,}. What is "
+            f"site {site!r} would have {number:,} {counted}; tables are made of at most {most:,}. What is "
             "published stays. Upload part of the appliances, or of the years, as a site of its own (raw/<site>/<file>)"
         )
         self.site = site

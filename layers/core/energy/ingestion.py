@@ -12,12 +12,13 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from energy import lake, parquet, quarantine, store
+from energy import lake, parquet, quarantine, resolution, store
 from energy.contracts import DELETE_MARKER_CREATED, Deletion, EventObject, Upload, ValidateInput, ValidateOutput
 from energy.errors import InputRejected, ObjectMissing
 from energy.intake.judging import Judged, judge
 from energy.manifest import Manifest
 from energy.recipes import config_snapshot, publication_recipe, recipe_of, site_rules
+from energy.schema import READINGS
 from energy.site_config import Rules
 
 # States hand to each other 256 KB at most; these are for people, and all of them are in the upload's quality document.
@@ -196,7 +197,7 @@ def _validated(upload: Upload, rules: Rules, folder: Path, judging: Judging) -> 
 
 def _put_month(upload: Upload, month: str, readings: pl.DataFrame) -> None:
     key = lake.upload_readings_key(upload.site, upload.upload_id, upload.run_id, month)
-    store.put_once(key, parquet.to_bytes(readings))
+    store.put_once(key, parquet.table_bytes(resolution.of_upload(readings, upload.upload_id), READINGS))
 
 
 def _set_apart(upload: Upload, judged: Judged, folder: Path) -> None:

@@ -9,13 +9,14 @@ every sum is of a list per group: polars' own sum of a group is split by the num
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from energy.local_days import local_days
 from energy.steps import counted, typical
+from energy.stretches import begins, stretch
 
 # A day read every two hours has 11 steps. A day with fewer may as well be one with readings missing.
 _STEPS_THAT_TELL = 11
@@ -29,7 +30,7 @@ LONGER_THAN_USUAL = 1.5
 # Readings that come when something changes have no usual step to speak of: only far longer ones are missing. If they
 # come by chance, one step in a thousand is ten times the median.
 FAR_LONGER = 10.0
-# Which of the two holds for an appliance is known from its whole history: a part has both.
+# Which of the two holds for an appliance is known from its whole history: a part has both. The shorter comes first.
 LIMITS = (LONGER_THAN_USUAL, FAR_LONGER)
 
 _INSTANT = pl.Datetime("us")
@@ -129,17 +130,38 @@ def together(parts: Iterable[Parts]) -> Parts:
     )
 
 
-def part(readings: pl.DataFrame, hourly: pl.DataFrame, month: str, timezone: str) -> Parts:
-    """The part of a month: of its readings (timestamp, timestamp_utc, appliance, kwh, estimated), at least one, and of
-    their `hourly_table`.
+def by_appliance(readings: pl.DataFrame) -> pl.DataFrame:
+    """timestamp, timestamp_utc, appliance, kwh, estimated of a month's readings, which are sorted by timestamp_utc and
+    appliance, sorted by appliance and timestamp_utc; appliances as an Enum of their names.
     """
+    names: list[str] = readings["appliance"].unique().sort().to_list()
+    columns = readings.select(
+        "timestamp", "timestamp_utc", pl.col("appliance").cast(pl.Enum(names)), "kwh", "estimated"
+    )
+    # Much faster than to sort: the order of time stays.
+    apart = columns.partition_by("appliance", as_dict=True, maintain_order=True)
+    return pl.concat([apart[name,] for name in names], rechunk=True)
+
+
+def hours_read(parts: Parts) -> int:
+    """How many hours have a reading, of all appliances together; an hour that clocks repeat counts once."""
+    return int(parts.hours["days"].bitwise_count_ones().sum())
+
+
+def part(readings: pl.DataFrame, hourly: pl.DataFrame, month: str, timezone: str) -> Parts:
+    """The part of a month: of its readings (`by_appliance`), at least one, and of their `hourly_table`."""
     timed = _timed(readings)
-    steps = counted(timed.filter("same"), ["appliance", "date", "in_day"])
+    steps = counted(
+        timed.select("appliance", "date", "in_day", "step").filter(pl.col("step").is_not_null()),
+        ["appliance", "date", "in_day"],
+    )
     days = _day_intervals(timed, steps, timezone)
-    timed = timed.join(days.drop("length"), on=["appliance", "date"], how="left", maintain_order="left")
-    told = timed.filter(pl.col("us").is_not_null())
-    untold = timed.filter(pl.col("us").is_null())
-    runs = {limit: _runs(told, limit) for limit in LIMITS}
+    timed = timed.hstack(days.select("us", "slots", "starts")[timed["day"] - 1])
+    told, untold = timed, timed.clear()
+    if timed["us"].null_count():
+        told, untold = timed.filter(pl.col("us").is_not_null()), timed.filter(pl.col("us").is_null())
+    told = told.with_columns(ratio=pl.col("step") / usual_step(), usual=usual_step())
+    runs = _runs_by_limit(told)
     frames = {
         "appliances": _appliances(timed),
         "days": _days(timed),
@@ -148,7 +170,7 @@ def part(readings: pl.DataFrame, hourly: pl.DataFrame, month: str, timezone: str
         .agg(pl.col("n").sum())
         .sort("appliance", "short", "us"),
         "hours": _hours(hourly),
-        "stretches": pl.concat([_stretches(told, runs[limit], limit) for limit in LIMITS]),
+        "stretches": _stretches(told, runs),
         "runs": pl.concat([_loose_runs(runs[limit], untold, limit) for limit in LIMITS]),
     }
     return Parts(
@@ -162,43 +184,43 @@ def part(readings: pl.DataFrame, hourly: pl.DataFrame, month: str, timezone: str
 
 
 def hourly_table(readings: pl.DataFrame) -> pl.DataFrame:
-    """Energy by appliance and hour, by timestamp_utc and appliance.
+    """Energy by appliance and hour of readings (`by_appliance`), by timestamp_utc and appliance.
 
     Hours are those of the local clock, also in zones that are half an hour off. The repeated autumn hour is two rows:
     same `timestamp`, different `timestamp_utc`.
     """
     hour = pl.col("timestamp").dt.truncate("1h")
+    keys = ["appliance", "timestamp_utc", "timestamp"]
     return (
-        readings.sort("appliance", "timestamp_utc")
-        .select(
+        readings.select(
             "appliance", "kwh", timestamp=hour, timestamp_utc=pl.col("timestamp_utc") - (pl.col("timestamp") - hour)
         )
-        .group_by("appliance", "timestamp_utc", "timestamp", maintain_order=True)
-        .agg(pl.col("kwh"), pl.len().cast(pl.Int64).alias("readings"))
-        .with_columns(pl.col("kwh").list.sum())
+        .group_by(stretch(*keys), maintain_order=True)
+        .agg(pl.col(keys).first(), pl.col("kwh"), pl.len().cast(pl.Int64).alias("readings"))
+        .select(*keys, pl.col("kwh").list.sum(), "readings")
         .sort("timestamp_utc", "appliance")
+        .with_columns(pl.col("appliance").cast(pl.String))
     )
 
 
 def _timed(readings: pl.DataFrame) -> pl.DataFrame:
     """The readings by appliance and instant, each with its `date`, its `step` since the appliance's reading before
-    (microseconds; null for the first), and whether there is one (`same`), and one `in_day`.
+    (microseconds; null for the first), whether there is one (`same`), and one `in_day`; `day` numbers the days of the
+    appliances from 1.
     """
-    same, date = pl.col("appliance") == pl.col("appliance").shift(), pl.col("timestamp").dt.date()
-    return (
-        readings.select("appliance", "timestamp_utc", "timestamp", "kwh", "estimated", date=date)
-        .sort("appliance", "timestamp_utc")
-        .with_columns(
-            same=same.fill_null(False),
-            in_day=pl.col("date") == pl.col("date").shift(),
-            step=pl.when(same).then(pl.col("timestamp_utc").diff().dt.total_microseconds()),
-        )
+    return readings.with_columns(
+        date=pl.col("timestamp").dt.date(),
+        same=~begins("appliance"),
+    ).with_columns(
+        in_day=pl.col("date") == pl.col("date").shift(),
+        day=stretch("appliance", "date"),
+        step=pl.when("same").then(pl.col("timestamp_utc").diff().dt.total_microseconds()),
     )
 
 
 def _day_intervals(timed: pl.DataFrame, steps: pl.DataFrame, timezone: str) -> pl.DataFrame:
     """appliance, date, interval `us` (null where nothing in the month tells it) and number of `slots` of the days, and
-    when each `starts`.
+    when each `starts`; by the number of the day.
 
     The interval is that of the appliance in the month. Where the readings of a day tell clearly another one, as on
     both sides of a new meter, it is theirs. Days without readings tell nothing: steps longer than a day do not count.
@@ -209,9 +231,8 @@ def _day_intervals(timed: pl.DataFrame, steps: pl.DataFrame, timezone: str) -> p
     own, usual = pl.col("own"), pl.col("usual")
     differs = (own - usual).abs() > _CLEARLY_ANOTHER * usual
     return (
-        timed.select("appliance", "date")
-        .unique()
-        .sort("appliance", "date")
+        timed.filter(begins("day"))
+        .select("appliance", "date")
         .join(in_day.select("appliance", "date", own="us"), on=["appliance", "date"], how="left", maintain_order="left")
         .join(in_month.select("appliance", usual="us"), on="appliance", how="left", maintain_order="left")
         .select("appliance", "date", us=pl.when(differs).then(own).otherwise(usual))
@@ -230,8 +251,9 @@ def slots() -> pl.Expr:
 def _appliances(timed: pl.DataFrame) -> pl.DataFrame:
     kwh = pl.col("kwh").list
     return (
-        timed.group_by("appliance", maintain_order=True)
+        timed.group_by(stretch("appliance"), maintain_order=True)
         .agg(
+            pl.col("appliance").first(),
             pl.col("kwh"),
             pl.len().cast(pl.Int64).alias("readings"),
             pl.col("timestamp").first().alias("first_timestamp"),
@@ -261,20 +283,23 @@ def _days(timed: pl.DataFrame) -> pl.DataFrame:
         timed.select(
             "appliance",
             "date",
+            "day",
             "kwh",
             "us",
             "slots",
             slot=pl.min_horizontal(since // us, last),
             slot_off=pl.min_horizontal((since + us // 2) // us, last),
         )
-        .group_by("appliance", "date", maintain_order=True)
+        # Slots rise with the time, so each is told by its first reading.
+        .with_columns(begins("day", "slot").alias("slot"), begins("day", "slot_off").alias("slot_off"))
+        .group_by("day", maintain_order=True)
         .agg(
+            pl.col("appliance", "date").first(),
             pl.col("kwh"),
-            pl.max_horizontal(pl.col("slot").n_unique(), pl.col("slot_off").n_unique()).alias("covered"),
+            pl.max_horizontal(pl.col("slot").sum(), pl.col("slot_off").sum()).alias("covered"),
             pl.col("us", "slots").first(),
         )
         .with_columns(pl.col("kwh").list.sum())
-        .sort("appliance", "date")
     )
 
 
@@ -304,17 +329,30 @@ def is_near(ratio: pl.Expr) -> pl.Expr:
     return ratio.is_between(2 - LONGER_THAN_USUAL, LONGER_THAN_USUAL)
 
 
+def _runs_by_limit(told: pl.DataFrame) -> dict[float, pl.DataFrame]:
+    """`_runs` for each limit; mostly no step is longer than one and shorter than another, and they are the same."""
+    shorter, longer = LIMITS
+    by_shorter = _runs(told, shorter)
+    differs = told.select(pl.col("ratio").is_between(shorter, longer, closed="left").any()).item()
+    return {shorter: by_shorter, longer: _runs(told, longer) if differs else by_shorter}
+
+
 def _runs(told: pl.DataFrame, limit: float) -> pl.DataFrame:
-    """All runs of equal readings without a gap: where one ends at the `limit`. Estimated readings are alike by nature:
-    each is a run of its own.
+    """The runs of equal readings without a gap that may be flatlines, or may go on in another month: the first and last
+    of each appliance. Where one ends at the `limit`. Estimated readings are alike by nature: each is a run of its own.
     """
-    unlike = (pl.col("kwh") != pl.col("kwh").shift()) | pl.col("estimated").shift() | pl.col("estimated")
-    gap = (pl.col("step") / usual_step() >= limit).fill_null(False)
-    begins = (~pl.col("same") | gap | unlike).fill_null(True)
-    at = told.with_row_index("at").filter(begins)
-    last = (at["at"].shift(-1, fill_value=told.height) - 1).to_frame("last")
-    ends = told.select("timestamp_utc", "us", "appliance")[last["last"]]
-    return at.select(
+    kwh, estimated = pl.col("kwh"), pl.col("estimated")
+    unlike = kwh.ne_missing(kwh.shift()) | estimated.shift() | estimated
+    gap = (pl.col("ratio") >= limit).fill_null(False)
+    first = told.select((~pl.col("same") | gap | unlike).fill_null(True).arg_true()).to_series()
+    past = first.shift(-1, fill_value=told.height)
+    found = pl.DataFrame({"first": first, "past": past, "joint": ~told["same"].gather(first)}).with_columns(
+        readings=pl.col("past").cast(pl.Int64) - pl.col("first").cast(pl.Int64),
+        final=pl.col("joint").shift(-1, fill_value=True),
+    )
+    found = found.filter(pl.col("joint") | pl.col("final") | (pl.col("readings") >= FLATLINE_READINGS))
+    starts, ends = told[found["first"]], told[found["past"] - 1]
+    return starts.select(
         "appliance",
         "kwh",
         "estimated",
@@ -322,9 +360,9 @@ def _runs(told: pl.DataFrame, limit: float) -> pl.DataFrame:
         until=ends["timestamp_utc"],
         us_since="us",
         us_until=ends["us"],
-        readings=last["last"].cast(pl.Int64) - pl.col("at").cast(pl.Int64) + 1,
-        joint=~pl.col("same"),
-        final=(pl.col("appliance") != pl.col("appliance").shift(-1)).fill_null(True),
+        readings=found["readings"],
+        joint=found["joint"],
+        final=found["final"],
     )
 
 
@@ -343,16 +381,29 @@ def run_us() -> pl.Expr:
     return (pl.col("until") - pl.col("since")).dt.total_microseconds() + pl.col("us_until")
 
 
-def _stretches(told: pl.DataFrame, runs: pl.DataFrame, limit: float) -> pl.DataFrame:
-    """Each appliance of a known interval: what its month tells by this limit."""
-    ratio = pl.col("step") / pl.col("usual")
-    stepped = told.with_columns(usual=usual_step()).filter("same")
-    judged = stepped.group_by("appliance").agg(
-        is_near(ratio).sum().cast(pl.Int64).alias("near"), ratio.count().cast(pl.Int64).alias("judged")
+def _stretches(told: pl.DataFrame, runs: Mapping[float, pl.DataFrame]) -> pl.DataFrame:
+    """Each appliance of a known interval: what its month tells, limit by limit."""
+    ratio = pl.col("ratio")
+    judged = told.group_by(stretch("appliance"), maintain_order=True).agg(
+        pl.col("appliance").first(),
+        is_near(ratio).sum().cast(pl.Int64).alias("near"),
+        ratio.count().cast(pl.Int64).alias("judged"),
     )
-    gaps = (
-        stepped.filter(ratio >= limit)
-        .select("appliance", longest_at="timestamp_utc", missing=pl.col("step") - pl.col("usual"))
+    long = told.filter(ratio >= LIMITS[0])
+    return pl.concat(
+        judged.drop("stretch")
+        .join(_gaps(long.filter(ratio >= limit)), on="appliance", how="left", maintain_order="left")
+        .join(_flatlines(runs[limit]), on="appliance", how="left", maintain_order="left")
+        .with_columns(pl.col("gaps", "missing_us", "flatlines", "flatline_us").fill_null(0))
+        .with_columns(limit=pl.lit(limit))
+        for limit in LIMITS
+    )
+
+
+def _gaps(long: pl.DataFrame) -> pl.DataFrame:
+    """By appliance, of readings that come so long after the one before that some are missing."""
+    return (
+        long.select("appliance", longest_at="timestamp_utc", missing=pl.col("step") - pl.col("usual"))
         .sort(["appliance", "missing", "longest_at"], descending=[False, True, False])
         .group_by("appliance", maintain_order=True)
         .agg(
@@ -362,20 +413,13 @@ def _stretches(told: pl.DataFrame, runs: pl.DataFrame, limit: float) -> pl.DataF
             pl.col("longest_at").first(),
         )
     )
-    flatlines = (
+
+
+def _flatlines(runs: pl.DataFrame) -> pl.DataFrame:
+    return (
         runs.filter(~pl.col("joint") & ~pl.col("final") & is_flatline())
         .group_by("appliance")
         .agg(pl.len().alias("flatlines"), run_us().sum().alias("flatline_us"))
-    )
-    return (
-        told.select("appliance")
-        .unique()
-        .sort("appliance")
-        .join(judged, on="appliance", how="left", maintain_order="left")
-        .join(gaps, on="appliance", how="left", maintain_order="left")
-        .join(flatlines, on="appliance", how="left", maintain_order="left")
-        .with_columns(pl.col("near", "judged", "gaps", "missing_us", "flatlines", "flatline_us").fill_null(0))
-        .with_columns(limit=pl.lit(limit))
     )
 
 

@@ -69,6 +69,11 @@ def table_bytes(frame: pl.DataFrame, table: Table) -> bytes:
     return to_bytes(as_table(frame, table))
 
 
+def rows_of(content: bytes) -> int:
+    """How many rows a Parquet file has, without reading them."""
+    return int(pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item())
+
+
 def from_bytes(content: bytes) -> pl.DataFrame:
     """The rows of a Parquet file, in the file's order."""
     return pl.read_parquet(io.BytesIO(content))

@@ -93,6 +93,11 @@ def holding(uploads: Iterable[ManifestUpload], month: str) -> list[Upload]:
     return sorted((held.upload for held in uploads if month in held.months), key=precedence)
 
 
+def of_upload(readings: pl.DataFrame, upload_id: str) -> pl.DataFrame:
+    """Validated readings as they are published where no other upload has any in that month."""
+    return readings.with_columns(pl.lit(upload_id).alias(UPLOAD))
+
+
 def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
     """One row per appliance and interval, from the last frame that has it, sorted by timestamp_utc and appliance.
 
@@ -105,7 +110,7 @@ def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
     """
     kept: pl.DataFrame | None = None
     for upload_id, frame in reversed(frames):
-        own = frame.with_columns(pl.lit(upload_id).alias(UPLOAD))
+        own = of_upload(frame, upload_id)
         if len(frames) > 1:
             own = _with_ends(own)
         kept = own if kept is None else pl.concat([kept, _beside(own, kept)])

@@ -31,6 +31,14 @@ class SiteMonths:
 
 
 @dataclass(frozen=True)
+class MonthReadings:
+    """The resolved readings of a month (raw_energy_data), and the file of them."""
+
+    rows: pl.DataFrame
+    content: bytes
+
+
+@dataclass(frozen=True)
 class _Names:
     """What names all that a publication writes."""
 
@@ -41,7 +49,7 @@ class _Names:
 
 def build(  # noqa: PLR0913, PLR0917
     base: Manifest | None,
-    touched: Mapping[str, Callable[[], pl.DataFrame] | None],
+    touched: Mapping[str, Callable[[], MonthReadings] | None],
     site: str,
     pub: str,
     timezone: str,
@@ -78,13 +86,13 @@ def read_hours(manifest: Manifest) -> pl.DataFrame:
     return pl.concat([parquet.from_bytes(store.read(prefix + HOURLY.file_name)) for _, prefix in hours])
 
 
-def _written(names: _Names, changed: tuple[str, Callable[[], pl.DataFrame]]) -> tuple[str, str, str, Parts]:
+def _written(names: _Names, changed: tuple[str, Callable[[], MonthReadings]]) -> tuple[str, str, str, Parts]:
     """A month that changes: where its readings and its hours are written, and its part."""
     month, resolved = changed
-    readings = parquet.as_table(resolved(), READINGS)
+    made = resolved()
     prefix = lake.readings_prefix(names.site, month, names.pub)
-    store.put_once(prefix + READINGS.file_name, parquet.to_bytes(readings))
-    return month, prefix, *_add_up(readings, month, names)
+    store.put_once(prefix + READINGS.file_name, made.content)
+    return month, prefix, *_add_up(made.rows, month, names)
 
 
 def _added_up_again(names: _Names, kept: tuple[str, str]) -> tuple[str, str, str, Parts]:
@@ -96,10 +104,11 @@ def _added_up_again(names: _Names, kept: tuple[str, str]) -> tuple[str, str, str
 
 def _add_up(readings: pl.DataFrame, month: str, names: _Names) -> tuple[str, Parts]:
     """Where the month's hours are written, and its part."""
-    hourly = monthly.hourly_table(readings)
+    ordered = monthly.by_appliance(readings)
+    hourly = monthly.hourly_table(ordered)
     prefix = lake.hourly_prefix(names.site, month, names.pub)
     store.put_once(prefix + HOURLY.file_name, parquet.table_bytes(hourly, HOURLY))
-    return prefix, monthly.part(readings, hourly, month, names.timezone)
+    return prefix, monthly.part(ordered, hourly, month, names.timezone)
 
 
 def _published_parts(base: Manifest) -> Parts | None:

@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from energy.stretches import stretch
+
 _SECOND_US = 1_000_000
 _TO_THE_MINUTE_FROM_US = 30 * 60 * _SECOND_US
 # One reading a day is 25 hours after the last on the day when clocks go back.
@@ -16,14 +18,19 @@ def counted(steps: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """
     step = pl.col("step")
     unit = pl.when(step >= _TO_THE_MINUTE_FROM_US).then(60 * _SECOND_US).otherwise(_SECOND_US).cast(pl.Int64)
+    keys = [*by, "short", "us"]
     return (
-        steps.group_by(
+        steps.select(
             *by,
             (step <= LONGEST_STEP_US).alias("short"),
             ((step + unit // 2) // unit * unit).clip(lower_bound=_SECOND_US).alias("us"),
         )
-        .agg(pl.len().cast(pl.Int64).alias("n"))
-        .sort(*by, "short", "us")
+        # Most steps are as long as the one before: few stretches are left to be grouped.
+        .group_by(stretch(*keys), maintain_order=True)
+        .agg(pl.col(keys).first(), pl.len().cast(pl.Int64).alias("n"))
+        .group_by(keys)
+        .agg(pl.col("n").sum())
+        .sort(keys)
     )
 
 

@@ -30,6 +30,11 @@ class Evidence:
         self._timestamps = TimestampEvidence.none()
         self._numbers = NumberEvidence.none()
 
+    def add_plain(self, rows: int, pointed: int) -> None:
+        """Takes plain rows into account, the numbers of so many of which prove a decimal point."""
+        self._timestamps.add_plain(rows)
+        self._numbers.add_plain(rows, pointed)
+
     def add(self, rows: pl.DataFrame) -> None:
         """Takes rows into account; those that are no whole records prove nothing."""
         whole = rows if rows["fields_ok"].all() else rows.filter("fields_ok")

@@ -24,7 +24,7 @@ from energy.intake.form import Evidence, Form
 from energy.intake.formats import green_button_xml
 from energy.intake.layout import Head
 from energy.intake.outcome import Outcome, Settle, concluded, settled
-from energy.intake.reading import File, Pass
+from energy.intake.reading import File, Pass, Read
 from energy.intake.rows import header_names
 from energy.intake.rules import REASONS
 from energy.intake.settling import in_order
@@ -113,7 +113,7 @@ def _put_shown(
 
 
 def _shown(readings: pl.DataFrame, names: list[str], timezone: str) -> pl.DataFrame:
-    readings = in_order(readings, by_time=True)
+    readings = in_order(readings)
     return readings.select(
         timestamp=to_local(pl.col("utc"), timezone),
         timestamp_utc=pl.col("utc"),
@@ -181,14 +181,13 @@ def _read(file: File) -> tuple[Pass, Form]:
     while True:
         done = Pass(file, form) if form else None
         is_first = done is None
-        for number, (chunk, found) in enumerate(_ahead((chunk, file.rows(chunk)) for chunk in file.chunks())):
+        for number, found in enumerate(_ahead(file.read(chunk) for chunk in file.chunks())):
             if is_first:
-                evidence.add(found.rows)
+                prove(evidence, found)
             if is_first and number == 0 and (form := form_so_far(evidence)):
                 done = Pass(file, form)
             if done:
-                done.left_out += found.left_out
-                done.read(number, found.rows, records.has_control_characters(chunk))
+                done.read(number, found)
         proved = evidence.form()
         if done and proved == form:
             break
@@ -205,6 +204,13 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not None:
             coming = worker.submit(next, items, None)
             yield item
+
+
+def prove(evidence: Evidence, found: Read) -> None:
+    """Takes a chunk into account."""
+    evidence.add(found.others.rows)
+    if found.plain:
+        evidence.add_plain(found.plain.rows.height, found.plain.pointed)
 
 
 def form_so_far(evidence: Evidence) -> Form | None:

@@ -33,6 +33,7 @@ _EVIDENCE = (
     ("with_unit", _WITH_UNIT),
 )
 
+_KINDS = dict(_EVIDENCE)
 _SPACED = ("spaced", "spaced_decimal_comma", "spaced_decimal_point")
 
 
@@ -64,11 +65,9 @@ class NumberEvidence:
         are need no closer look.
         """
         if only_if_marked:
-            plain = values.cast(pl.Float64, strict=False).is_not_null()
-            pointed = plain & values.str.contains(".", literal=True)
-            doubtful = values.str.contains(dict(_EVIDENCE)["point_or_group"])
-            self.counts["decimal_point"] += int((pointed & ~doubtful).sum())
-            self.counts["plain"] += int((plain & ~(pointed & ~doubtful)).sum())
+            number = values.cast(pl.Float64, strict=False)
+            plain = number.is_not_null()
+            self.add_plain(int(plain.sum()), proving_points(values, number, plain))
             values = values.filter(~plain)
         if values.is_empty():
             return
@@ -89,12 +88,26 @@ class NumberEvidence:
         self.examples = {**other.examples, **self.examples}
         self.split += other.split
 
+    def add_plain(self, numbers: int, pointed: int) -> None:
+        """Takes numbers into account that are numbers as they are, of which so many are `proving_points`."""
+        self.counts["decimal_point"] += pointed
+        self.counts["plain"] += numbers - pointed
+
     def add_split(self, values: pl.Series, after: pl.Series) -> None:
         """Takes into account that 1,5 without quotes is a 1, and a 5 in the next column; nothing in the row tells."""
         both = (values.str.contains("^[0-9]+$") & after.str.contains("^[0-9]+$")).fill_null(False)
         self.split += int(both.sum())
         if both.any() and "split" not in self.examples:
             self.examples["split"] = f"{values.filter(both)[0]},{after.filter(both)[0]}"
+
+
+def proving_points(values: pl.Series, numbers: pl.Series, chosen: pl.Series) -> int:
+    """How many of the chosen texts of `numbers` have a point that can only be a decimal mark."""
+    pointed = chosen & values.str.contains(".", literal=True)
+    # 1.234 may be a thousand and more; only numbers of that size are looked at more closely.
+    size = numbers.abs()
+    doubtful = values.filter(pointed & (size >= 1) & (size < 1000)).str.contains(_KINDS["point_or_group"])
+    return int(pointed.sum()) - int(doubtful.sum())
 
 
 def form_of(

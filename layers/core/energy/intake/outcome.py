@@ -15,7 +15,7 @@ from energy.intake.steps import Steps
 from energy.intake.timestamps import to_local
 
 # So many rows are settled at once; a month with more is taken by days.
-PIECE_ROWS = 1_500_000
+PIECE_ROWS = 500_000
 _SHOWN = 3
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 

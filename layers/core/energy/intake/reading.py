@@ -3,15 +3,17 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from energy.errors import InputRejected
-from energy.intake import names, numbers, records, rules, timestamps
+from energy.intake import names, numbers, plain, records, rules, timestamps
 from energy.intake.form import Form
 from energy.intake.layout import Layout
+from energy.intake.plain import Bounds, Plain
 from energy.intake.records import Chunk
 from energy.intake.rows import Rows, cells_of, rows_of
 from energy.intake.settling import CANDIDATE
@@ -48,14 +50,58 @@ class File:
         return records.chunks(self.blocks(), self.layout.header_line)
 
     def rows(self, chunk: Chunk) -> Rows:
-        """The rows of a chunk."""
-        return rows_of(records.split(chunk, cells_of(self.layout)), self.layout, self.rules.limits.field_bytes)
+        """The rows of a chunk, whatever they are like."""
+        found = self._rows_of(records.split(chunk, cells_of(self.layout)))
+        return replace(found, may_hold_controls=records.has_control_characters(chunk))
+
+    def read(self, chunk: Chunk) -> "Read":
+        """The rows of a chunk, most of them plain in most files."""
+        found = plain.split(chunk, self.layout, self._bounds) if self._may_be_plain else None
+        if found is None:
+            return Read(chunk, self.rows(chunk), None)
+        rows, rest = found
+        return Read(chunk, self._rows_of(records.split_lines(rest, cells_of(self.layout))), rows)
+
+    @cached_property
+    def _may_be_plain(self) -> bool:
+        return plain.may_be(self.layout, self.rules.readings)
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.zone, self.rules.timezone, self.rules.limits, rules.latest(self.uploaded_at))
+
+    def _rows_of(self, split_up: pl.DataFrame) -> Rows:
+        return rows_of(split_up, self.layout, self.rules.limits.field_bytes)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A chunk and its rows: those that are plain, if they were told apart, and the others."""
+
+    chunk: Chunk
+    others: Rows
+    plain: Plain | None
 
 
 def put_by_month(spool: Spool[int], rows: pl.DataFrame) -> None:
     """Puts rows by under their `month`."""
+    months = rows["month"]
+    if months.is_sorted():
+        for month, start, size in _stretches(months):
+            spool.put(month, rows.slice(start, size))
+        return
     for (month,), frame in rows.partition_by("month", as_dict=True, maintain_order=True).items():
         spool.put(int(month), frame)
+
+
+def _stretches(months: pl.Series) -> Iterator[tuple[int, int, int]]:
+    """Each month of a sorted series, where it starts and how often it is there."""
+    start = 0
+    while start < months.len():
+        month = months[start]
+        end = int(months.search_sorted(month, side="right"))
+        yield month, start, end - start
+        start = end
 
 
 def _looked_up(column: str, values: Mapping[str, int | str], dtype: type[pl.DataType]) -> pl.Expr:
@@ -149,14 +195,39 @@ class Pass:
         self.first_rejected: dict[str, str | int] | None = None
         self.first_lines: dict[str, int] = {}
 
-    def read(self, number: int, rows: pl.DataFrame, may_hold_controls: bool) -> None:
+    def read(self, number: int, found: Read) -> None:
         """Judges the rows of a chunk."""
-        if rows.is_empty():
-            return
-        rows = self._with_parts(rows)
+        if found.plain and not plain.is_read_so(self._form):
+            found = Read(found.chunk, self._file.rows(found.chunk), None)
+        if found.plain and not found.plain.rows.is_empty():
+            self._put_by_plain(found.plain)
+        self.left_out += found.others.left_out
+        if not found.others.rows.is_empty():
+            self._judge(number, found.others)
+
+    def _put_by_plain(self, found: Plain) -> None:
+        rows = found.rows
+        self.rows_read += rows.height
+        self.naive += rows.height
+        codes, _ = self.appliances.codes(pl.Series(found.names.values()), self._limits.name_characters)
+        # Keys without a name are of rows that are none of these.
+        of_raw = pl.Series(
+            [codes.get(found.names.get(raw, ""), 0) for raw in range(max(found.names) + 1)], dtype=pl.UInt32
+        )
+        kept = rows.with_columns(
+            code=of_raw.gather(rows["raw"]),
+            column=pl.lit(0, dtype=pl.Int16),
+            later=pl.lit(None, dtype=pl.Datetime("us")),
+            stated=pl.lit(False),
+            estimated=pl.lit(False),
+        )
+        put_by_month(self.candidates, kept.select(*CANDIDATE))
+
+    def _judge(self, number: int, found: Rows) -> None:
+        rows = self._with_parts(found.rows)
         self.rows_read += rows.height
         good = rules.is_good(self._limits, self._latest)
-        if may_hold_controls:
+        if found.may_hold_controls:
             good &= ~pl.col("text").str.contains(records.CONTROL)
         rows = rows.with_columns(good=good)
         self._put_by(rows if rows["good"].all() else rows.filter("good"))

@@ -25,7 +25,9 @@ _HEAD_BYTES = 4 << 20
 # What is neither tab nor newline, and no text. Newlines stand in quoted fields.
 _CONTROL_BYTES = bytes(code for code in (*range(32), 127) if code not in (9, 10))
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f]"
+_CONTROL_PATTERN = re.compile(CONTROL)
 _BLANK = r"^[ \t]*$"
+LINE = {"line": pl.Int64, "text": pl.String}
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,24 @@ def head_lines(blocks: Iterable[bytes]) -> tuple[str, ...]:
 
 def chunks(blocks: Iterable[bytes], skip_lines: int) -> Iterator[Chunk]:
     """The text below its first `skip_lines` lines, in chunks; MALFORMED_CSV if a quote is never closed."""
-    rest, line = b"", 1
-    waiting, size, lines = [], 0, 0
+    line, newlines = 1, 0
+    waiting: list[bytes] = []
+    size = 0
     for block in _below(blocks, skip_lines):
         waiting.append(block)
         size += len(block)
-        lines += block.count(b"\n")
-        if size < CHUNK_BYTES and lines < CHUNK_LINES:
+        newlines += _newlines(block)
+        if size < CHUNK_BYTES and newlines < CHUNK_LINES:
             continue
-        content = rest + b"".join(waiting)
-        end = _last_record_end(content)
-        waiting, rest, lines = [], content[end:], 0
-        size = len(rest)
+        content, rest = _cut(waiting)
+        waiting, size, left = [rest], len(rest), _newlines(rest)
+        newlines, ended = left, newlines - left
         if size > MAX_RECORD_BYTES and _is_open(rest):
-            raise _never_closed(skip_lines + line + content.count(b"\n", 0, end))
-        if end:
-            yield Chunk(content[:end], skip_lines + line)
-            line += content.count(b"\n", 0, end)
-    content = rest + b"".join(waiting)
+            raise _never_closed(skip_lines + line + ended)
+        if content:
+            yield Chunk(content, skip_lines + line)
+            line += ended
+    content = b"".join(waiting)
     if content:
         if not content.endswith(b"\n"):
             content += b"\n"
@@ -119,6 +121,22 @@ def _has_long_line(content: bytes) -> bool:
         if not position:
             return True
     return False
+
+
+def _cut(blocks: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Whole records, and the rest."""
+    last = blocks[-1].rfind(b"\n") + 1
+    if last and not any(b'"' in block for block in blocks):
+        return b"".join([*blocks[:-1], blocks[-1][:last]]), blocks[-1][last:]
+    content = b"".join(blocks)
+    end = _last_record_end(content)
+    return content[:end], content[end:]
+
+
+def _newlines(content: bytes) -> int:
+    """How many there are; polars finds them far faster than `bytes.count` where there are many."""
+    lines = _scan(content, ["line"], "\0", None).select(pl.len()).collect().item() if content else 0
+    return int(lines) - (not content.endswith(b"\n") and bool(content))
 
 
 def _below(blocks: Iterable[bytes], skip_lines: int) -> Iterator[bytes]:
@@ -174,7 +192,7 @@ def split(chunk: Chunk, cells: Cells) -> pl.DataFrame:
 
     MALFORMED_CSV if a quote is never closed, or closed lines later in the wrong place.
     """
-    records = _lines(chunk)
+    records = lines(chunk)
     if b'"' not in chunk.content:
         return _bare(chunk.content, records, cells)
     records = _joined(records)
@@ -188,12 +206,53 @@ def split(chunk: Chunk, cells: Cells) -> pl.DataFrame:
     return split_up.join(records.select("line", "text"), on="line", how="left", maintain_order="left")
 
 
+def split_lines(lines: pl.DataFrame, cells: Cells) -> pl.DataFrame:
+    """The same of lines (line, text) without a quote in them."""
+    return _bare(("\n".join(lines["text"]) + "\n").encode() if lines.height else b"", lines, cells)
+
+
+def bare_cells(chunk: Chunk, cells: Cells) -> pl.DataFrame | None:
+    """The wanted cells and the last of each line, without any further look; null where lines may be more than that.
+
+    A line with fewer cells than there are columns has an empty last one.
+    """
+    content = chunk.content
+    if b'"' in content or b"\r" in content or (len(cells.wanted) < cells.columns and has_control_characters(chunk)):
+        return None
+    names = [name_of(position) for position in range(cells.columns)]
+    scan = _scan(content, names, cells.delimiter, None, cut_long=False)
+    try:
+        return scan.select(name_of(position) for position in sorted({*cells.wanted, cells.columns - 1})).collect()
+    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
+        # Some line has more cells, or the first has fewer.
+        return None
+
+
+def lines_where(chosen: pl.Series, chunk: Chunk, cells: pl.DataFrame) -> pl.DataFrame:
+    """`lines` of those that are chosen, by the lengths of all cells of the chunk, where these are all there is."""
+    sizes = cells.select(pl.sum_horizontal(pl.all().str.len_bytes().cast(pl.Int64)) + cells.width).to_series()
+    ends = sizes.cum_sum()
+    # They are not where a line has fewer cells, or not every cell is wanted.
+    if ends[-1] != len(chunk.content):
+        return lines(chunk).filter(chosen)
+    numbers = chosen.arg_true()
+    spans = zip(ends.gather(numbers), sizes.gather(numbers), strict=True)
+    text = [chunk.content[end - size : end - 1].decode() for end, size in spans]
+    return pl.DataFrame({"line": numbers.cast(pl.Int64) + chunk.first_line, "text": text}, schema=LINE)
+
+
 def has_control_characters(chunk: Chunk) -> bool:
     """Whether any line has to be looked at for them."""
     return len(chunk.content.translate(None, _CONTROL_BYTES)) != len(chunk.content)
 
 
-def _lines(chunk: Chunk) -> pl.DataFrame:
+def has_controls(text: str) -> bool:
+    """Whether there are any control characters in a text."""
+    return _CONTROL_PATTERN.search(text) is not None
+
+
+def lines(chunk: Chunk) -> pl.DataFrame:
+    """line and text of each physical line."""
     absent = next((code for code in _CONTROL_BYTES if code and bytes([code]) not in chunk.content), None)
     if absent is None:
         # Every control character is there: no text, but told as one.
@@ -206,6 +265,9 @@ def _lines(chunk: Chunk) -> pl.DataFrame:
 
 def _bare(content: bytes, records: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     """Records without a quote in them: the reader of polars splits them, and only doubtful ones are counted out."""
+    if records.is_empty():
+        columns = dict.fromkeys((name_of(position) for position in cells.wanted), pl.String)
+        return records.hstack(pl.DataFrame(schema={"fields_ok": pl.Boolean, **columns, "quotes_ok": pl.Boolean}))
     found = _read(content, records.height, cells, quote=None)
     records = pl.concat([records, found], how="horizontal")
     text, overflow, last = pl.col("text"), pl.col("overflow"), pl.col("last")
@@ -243,14 +305,14 @@ def _read(content: bytes, rows: int, cells: Cells, quote: str | None) -> pl.Data
     return found if cells.columns - 1 in cells.wanted else found.drop(names[-2])
 
 
-def _scan(content: bytes, names: list[str], separator: str, quote: str | None) -> pl.LazyFrame:
+def _scan(content: bytes, names: list[str], separator: str, quote: str | None, cut_long: bool = True) -> pl.LazyFrame:
     return pl.scan_csv(
         io.BytesIO(content),
         has_header=False,
         schema=dict.fromkeys(names, pl.String),
         separator=separator,
         quote_char=quote,
-        truncate_ragged_lines=True,
+        truncate_ragged_lines=cut_long,
         empty_string_is_null=False,
     )
 

@@ -18,11 +18,13 @@ class Rows:
     raw (the appliance as written), moment, value, estimated, minutes, factor (units in a kWh), column (of the layout's
     values), after (the cell that follows the value, where a decimal comma could have made it).
 
-    `left_out`: records that hold no energy used.
+    `left_out`: records that hold no energy used. `may_hold_controls`: whether any text has to be looked at for control
+    characters.
     """
 
     rows: pl.DataFrame
     left_out: int
+    may_hold_controls: bool = True
 
 
 def cells_of(layout: Layout) -> Cells:

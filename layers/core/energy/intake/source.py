@@ -14,9 +14,9 @@ from typing import Literal
 from energy.errors import InputRejected
 
 BLOCK_BYTES = 4 << 20
-# The upload and what is put by while it is read lie on the function's disk of 4 GiB: a file of 354 MB with 10⁷ readings
-# takes 126 MB more (measured).
-MAX_TEXT_BYTES = 2_000_000_000
+# The upload lies on the disk of 8 GiB, beside 28 bytes for each row that waits to be settled: of the shortest
+# rows there are, twice the text. Measured with 2.86 GB (docs/decisions/0021).
+MAX_TEXT_BYTES = 2_800_000_000
 # Of the job behind "Crunch with Spark": the disk of a G.1X worker has 44 GB free ("Adding jobs", AWS Glue Developer
 # Guide); ten thousand meters that are read every quarter of an hour write 13 GB a year.
 MAX_SPARK_TEXT_BYTES = 20_000_000_000
@@ -259,16 +259,17 @@ def _bounded(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Lines of at most MAX_LINE_BYTES. Where a line is cut within quotes they are closed."""
     room, is_cut, is_open = MAX_LINE_BYTES, False, False
     for block in blocks:
-        parts, position, size = [], 0, len(block)
+        # What lies from `kept` to `position` is good as it is.
+        parts, kept, position, size = [], 0, 0, len(block)
         while position < size:
             if is_cut:
                 end = block.find(b"\n", position)
                 if end < 0:
+                    kept = position = size
                     break
-                position, room, is_cut, is_open = end, MAX_LINE_BYTES, False, False
+                kept, position, room, is_cut, is_open = end, end, MAX_LINE_BYTES, False, False
             end = position + room
             if end >= size:
-                parts.append(block[position:])
                 last = block.rfind(b"\n", position)
                 line = max(last + 1, position)
                 is_open = (is_open and last < 0) != (block.count(b'"', line) % 2 == 1)
@@ -276,16 +277,15 @@ def _bounded(blocks: Iterable[bytes]) -> Iterator[bytes]:
                 break
             last = block.rfind(b"\n", position, end + 1)
             if last >= 0:
-                parts.append(block[position : last + 1])
                 position, room, is_open = last + 1, MAX_LINE_BYTES, False
                 continue
             while end > position and block[end] & 0xC0 == 0x80:  # within a character
                 end -= 1
-            parts.append(block[position:end])
-            if is_open != (parts[-1].count(b'"') % 2 == 1):
+            parts.append(block[kept:end])
+            if is_open != (block.count(b'"', position, end) % 2 == 1):
                 parts.append(b'"')
-            position, is_cut = end, True
-        yield b"".join(parts) if len(parts) != 1 else parts[0]
+            kept, position, is_cut = end, end, True
+        yield b"".join([*parts, block[kept:]]) if parts or kept else block
 
 
 def _raw(path: Path, is_packed: bool, most_bytes: int) -> Iterator[bytes]:

@@ -1,13 +1,46 @@
 """Frames put by, under a key each: in memory while they are few, on disk as soon as they are many."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import polars as pl
 
-# A row put by takes about 50 bytes.
-ROWS_IN_MEMORY = 2_000_000
+# A row put by takes about 30 bytes.
+ROWS_IN_MEMORY = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A frame without the columns that have one value throughout, which `same` has."""
+
+    rows: pl.DataFrame | Path
+    same: pl.DataFrame
+    columns: list[str]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> "_Kept":
+        names = [column.name for column in frame if _is_one_value(column)]
+        # One column has to stay, or nobody knows how many rows there are.
+        names = names if len(names) < frame.width else names[1:]
+        # Not a slice, which would keep all of the column in memory.
+        same = pl.DataFrame({name: [frame[name][0]] for name in names}, {name: frame.schema[name] for name in names})
+        return cls(frame.drop(names), same, frame.columns)
+
+    def frame(self) -> pl.DataFrame:
+        rows = self.rows if isinstance(self.rows, pl.DataFrame) else pl.read_ipc(self.rows)
+        return rows.with_columns(pl.lit(column).first() for column in self.same).select(self.columns)
+
+
+def _is_one_value(column: pl.Series) -> bool:
+    """Whether a column has one value throughout; of those only that can be seen at a glance."""
+    if column.null_count():
+        return column.null_count() == column.len()
+    if column.dtype == pl.Boolean:
+        return bool(column.all()) or not column.any()
+    return column.dtype in (pl.Int16, pl.Int32) and column.min() == column.max()
+
 
 Key = TypeVar("Key", int, str)
 
@@ -18,7 +51,7 @@ class Spool(Generic[Key]):
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._frames: dict[Key, list[pl.DataFrame | Path]] = {}
+        self._kept: dict[Key, list[_Kept]] = {}
         self._rows: dict[Key, int] = {}
         self._in_memory = 0
         self._files = 0
@@ -28,14 +61,14 @@ class Spool(Generic[Key]):
         if frame.is_empty():
             return
         self._rows[key] = self._rows.get(key, 0) + frame.height
-        self._frames.setdefault(key, []).append(frame)
+        self._kept.setdefault(key, []).append(_Kept.of(frame))
         self._in_memory += frame.height
         if self._in_memory > ROWS_IN_MEMORY:
             self._to_disk()
 
     def keys(self) -> list[Key]:
         """Sorted."""
-        return sorted(self._frames)
+        return sorted(self._kept)
 
     def rows(self, key: Key) -> int:
         """How many rows are there under a key."""
@@ -43,8 +76,8 @@ class Spool(Generic[Key]):
 
     def frames(self, key: Key) -> Iterator[pl.DataFrame]:
         """One after the other, in the order in which they came."""
-        for frame in self._frames.get(key, []):
-            yield frame if isinstance(frame, pl.DataFrame) else pl.read_ipc(frame)
+        for kept in self._kept.get(key, []):
+            yield kept.frame()
 
     def whole(self, key: Key) -> pl.DataFrame:
         """All rows of a key as one frame; there must be some."""
@@ -57,29 +90,31 @@ class Spool(Generic[Key]):
 
     def take(self, other: "Spool[Key]", key: Key) -> None:
         """Takes over a key of another spool, which forgets it."""
-        self._frames[key] = other._frames.pop(key)
+        self._kept[key] = other._kept.pop(key)
         self._rows[key] = other._rows.pop(key)
-        taken = sum(frame.height for frame in self._frames[key] if isinstance(frame, pl.DataFrame))
+        taken = sum(one.rows.height for one in self._kept[key] if isinstance(one.rows, pl.DataFrame))
         self._in_memory += taken
         other._in_memory -= taken
 
     def drop(self, key: Key) -> None:
         """Forgets a key."""
-        for frame in self._frames.pop(key, []):
-            if isinstance(frame, Path):
-                frame.unlink()
+        for kept in self._kept.pop(key, []):
+            if isinstance(kept.rows, Path):
+                kept.rows.unlink()
             else:
-                self._in_memory -= frame.height
+                self._in_memory -= kept.rows.height
         self._rows.pop(key, None)
 
     def _to_disk(self) -> None:
-        for key, frames in self._frames.items():
-            fresh = [frame for frame in frames if isinstance(frame, pl.DataFrame)]
-            if not fresh:
-                continue
-            path = self._folder / f"{self._name}-{self._files}.arrow"
-            self._files += 1
-            pl.concat(fresh, rechunk=False).write_ipc(path, compression="lz4")
-            written: list[pl.DataFrame | Path] = [frame for frame in frames if isinstance(frame, Path)]
-            self._frames[key] = [*written, path]
+        for kept in self._kept.values():
+            for place, one in enumerate(kept):
+                if isinstance(one.rows, pl.DataFrame):
+                    kept[place] = replace(one, rows=self._written(one.rows))
         self._in_memory = 0
+
+    def _written(self, rows: pl.DataFrame) -> Path:
+        path = self._folder / f"{self._name}-{self._files}.arrow"
+        self._files += 1
+        # To pack and unpack it would take longer than to write and read it.
+        rows.write_ipc(path, compression="uncompressed")
+        return path

@@ -40,22 +40,20 @@ class Steps:
         self._appliances: dict[int, _Appliance] = {}
 
     def add(self, readings: pl.DataFrame) -> None:
-        """Takes the next readings into account, sorted by code and utc."""
+        """Takes the next readings into account, those of each code in the order of time."""
         self.add_counted(self.counted(readings))
 
     @staticmethod
     def counted(readings: pl.DataFrame) -> pl.DataFrame:
         """What `add` takes into account of readings: one row for each code."""
-        readings = readings.with_columns(
-            step=pl.when(pl.col("code") == pl.col("code").shift()).then(pl.col("utc").diff())
-        )
+        utc, step = pl.col("utc"), pl.col("utc").diff()
         return readings.group_by("code").agg(
-            pl.col("utc").first().alias("first"),
-            pl.col("utc").last().alias("last"),
+            utc.first().alias("first"),
+            utc.last().alias("last"),
             pl.len(),
             pl.col("kwh").sum(),
-            pl.col("step").max().alias("gap"),
-            pl.col("utc").get(pl.col("step").fill_null(dt.timedelta()).arg_max()).alias("gap_end"),
+            step.max().alias("gap"),
+            utc.get(step.fill_null(dt.timedelta()).arg_max()).alias("gap_end"),
         )
 
     def add_counted(self, counted: pl.DataFrame) -> None:

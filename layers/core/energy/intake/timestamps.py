@@ -74,12 +74,16 @@ class TimestampEvidence:
         """Before the first timestamp."""
         return cls(Counter(), {})
 
+    def add_plain(self, number: int) -> None:
+        """Takes so many timestamps in ISO form into account."""
+        self.counts["year_first"] += number
+        self.counts["timed"] += number
+
     def add(self, texts: pl.Series) -> None:
         """Takes the stripped timestamps of a chunk into account."""
         full = texts.str.contains(_FULL_ISO)
         found = int(full.sum())
-        self.counts["year_first"] += found
-        self.counts["timed"] += found
+        self.add_plain(found)
         if found:
             self.examples.setdefault("year_first", texts.filter(full)[0])
         texts = texts.filter(~full)
