@@ -9,6 +9,11 @@ LEFT_OUT_functions/forecast_statsforecast := fugue triad adagio pyarrow typing-e
 LEFT_OUT_functions/generate_report := annotated-types jmespath numpy orjson pydantic pydantic-core pyyaml \
 	typing-extensions typing-inspection websockets zstandard
 
+# The functions' processor: x86_64 or arm64. `sam build` hands it on to the Makefiles of layers and functions, which fetch
+# wheels for it; the stack's parameter says the same to Lambda.
+ARCH ?= x86_64
+export ARCH
+
 # No index addresses in the files: whoever installs may use an index of their own. The versions are the ones that the
 # tests run with.
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.13 \
@@ -21,10 +26,10 @@ lock: $(VENV)/.ready  ## pin what the functions and layers need (after a change 
 		--output-file $(folder)/requirements.txt >/dev/null && echo "$(folder)/requirements.txt" &&) true
 
 build: $(VENV)/.ready  ## pack the functions and layers for AWS, without Docker
-	@sam build
+	@sam build --parameter-overrides Architecture=$(ARCH)
 
 digests: build  ## the archives that are deployed, with the SHA-256 by which Lambda tells what runs
-	@python -m tools.zips
+	@python -m tools.zips --architecture $(ARCH)
 
 imports: build  ## CPU seconds that each handler takes to import in a cold start; exit 1 over budget
 	@python -m tools.imports
@@ -45,8 +50,10 @@ sbom: $(VENV)/.ready  ## what each package consists of, as CycloneDX, in build/s
 ENV ?= dev
 STACK := energy-analytics-$(ENV)
 
-deploy: digests  ## build, archive and deploy ENV=dev or ENV=prod (samconfig.toml)
-	@sam deploy --template-file .aws-sam/zips/template.yaml --config-env $(ENV) $(if $(CI),--no-confirm-changeset)
+deploy: digests  ## build, archive and deploy ENV=dev or ENV=prod (samconfig.toml); ARCH=arm64 for Graviton
+	@overrides="$$(python -m tools.overrides $(ENV) Architecture=$(ARCH))" && sam deploy \
+		--template-file .aws-sam/zips/template.yaml --config-env $(ENV) --parameter-overrides $$overrides \
+		$(if $(CI),--no-confirm-changeset)
 
 smoke: $(VENV)/.ready  ## after a deployment: a sample from upload to report through the stack of ENV, and away again
 	@energy smoke --stack $(STACK)

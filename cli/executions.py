@@ -13,6 +13,7 @@ import typer
 from cli import daily, pipelines, sources
 from cli import stack as stacks
 from cli.output import fail, safe, write_text
+from energy.failures import REDRIVE_DAYS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
     from cli.pipelines import Pipeline
     from local.history import ExecutionRecord
 
-# What "collect garbage" removes after a week an execution that goes on may need.
-LATEST_REDRIVE = dt.timedelta(days=7)
+LATEST_REDRIVE = dt.timedelta(days=REDRIVE_DAYS)
 # They ran to the end of what the state machine does about it: the state that a redrive would go on from is that end.
 RAN_TO_THEIR_END = {
     "UploadRejected": "correct the file and upload it again under the same name",
+    "RejectionNotTold": "tell whoever uploaded it, to correct the file and upload it again under the same name",
     "ReportMissing": "the numbers are published; when what its error says is mended, the report is made by",
     "PublicationConflicted": "the file is read and waits for the next publication of its site, which is made by",
 }
+_FILES_OWN_FAULT = ("UploadRejected", "RejectionNotTold")
 _WENT_WRONG = ("FAILED", "TIMED_OUT", "ABORTED")
 # Each has to be described to know its upload: a person who wants more names the execution.
 _MOST_LOOKED_AT = 500
@@ -174,7 +176,7 @@ def _why_not(execution: "ExecutionRecord") -> str | None:
 
 def _commands(execution: "ExecutionRecord", where: str) -> str:
     """What to type instead of, or for, a redrive; empty where the file has to be uploaded again."""
-    if execution.error == "UploadRejected":
+    if execution.error in _FILES_OWN_FAULT:
         return ""
     if _why_not(execution) is None:
         return f" energy redrive {execution.name} {where}".rstrip()

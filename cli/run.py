@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LOG_LINES = 20
 # These say themselves what happened and what to do; the log of a function has nothing to add.
-_EXPLAINED = ("UploadRejected", "PublicationConflicted")
+_EXPLAINED = ("UploadRejected", "RejectionNotTold", "PublicationConflicted")
 
 
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -65,29 +66,39 @@ def smoke(
         return check.passed
 
     with stacks.refused():
-        with pipelines.opened(lake, stack, None, console) as pipeline:
-            sample = _sample()
-            pipeline.client("s3").put_object(Bucket=pipeline.bucket, Key=layout.site_config_key(site), Body=_CONFIG)
-            uploaded = all(note(_through(pipeline, site, name, rows)) for name, rows in _files(sample))
-            if uploaded:
-                note(_report(pipeline, site))
-                pipeline.save()
-        if uploaded:
-            with sources.opened(folder if stack is None else None, stack) as tables:
-                for check in _tables(tables, site, sample):
-                    note(check)
-        if not keep:
+        try:
             with pipelines.opened(lake, stack, None, console) as pipeline:
-                left = forgetting.delete(pipeline, site, forgetting.everything(pipeline, site), query_results=False)
-                note(Check("everything of it is deleted again", left.nothing, str(left.counts() or "nothing is left")))
+                sample = _sample()
+                pipeline.client("s3").put_object(Bucket=pipeline.bucket, Key=layout.site_config_key(site), Body=_CONFIG)
+                uploaded = all(note(_through(pipeline, site, name, rows)) for name, rows in _files(sample))
+                if uploaded:
+                    note(_report(pipeline, site))
+                    pipeline.save()
+            if uploaded:
+                with sources.opened(folder if stack is None else None, stack) as tables:
+                    for check in _tables(tables, site, sample):
+                        note(check)
+        finally:
+            # Whatever happened: made-up readings do not stay in tables that people ask.
+            if not keep:
+                note(_deleted(lake, stack, site, console))
     passed = all(check.passed for check in checks)
     if as_json:
         document = {"site": site, "passed": passed, "checks": [asdict(check) for check in checks]}
         write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     elif keep:
-        console.print(f"Left there: the site {site}. Delete it with: energy forget {site} --yes", highlight=False)
+        where = f"--stack {stack}" if stack else f"--lake {folder}"
+        console.print(
+            f"Left there: the site {site}. Delete it with: energy forget {site} {where} --yes", highlight=False
+        )
     if not passed:
         raise typer.Exit(1)
+
+
+def _deleted(lake: Path | None, stack: str | None, site: str, console: "Console") -> Check:
+    with pipelines.opened(lake, stack, None, console) as pipeline:
+        left = forgetting.delete(pipeline, site, forgetting.everything(pipeline, site), query_results=False)
+    return Check("everything of it is deleted again", left.nothing, str(left.counts() or "nothing is left"))
 
 
 def _sample() -> "pl.DataFrame":

@@ -10,15 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_FAILED_ATTEMPTS = (
-    "TaskFailed",
-    "TaskTimedOut",
-    "LambdaFunctionFailed",
-    "LambdaFunctionTimedOut",
-    "EvaluationFailed",
-    "TaskSubmitFailed",
-)
-_WENT_WRONG = ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
+from energy.execution_history import FAILED_ATTEMPTS, entering, failed_state, until_its_end
+from energy.execution_history import details as details_of
 
 
 @dataclass(frozen=True)
@@ -100,14 +93,14 @@ class Telling:
             if kind.endswith("StateEntered"):
                 yield StateChange(event["stateEnteredEventDetails"]["name"], "entered", 0.0)
                 continue
-            if not kind.endswith("StateExited") and kind not in _FAILED_ATTEMPTS:
+            if not kind.endswith("StateExited") and kind not in FAILED_ATTEMPTS:
                 continue
-            entered = _entered(event, by_id)
+            entered = entering(event, by_id)
             if entered is None:
                 continue
             state = entered["stateEnteredEventDetails"]["name"]
             seconds = (_moment(event) - _moment(entered)).total_seconds()
-            if kind in _FAILED_ATTEMPTS:
+            if kind in FAILED_ATTEMPTS:
                 detail = _failure(event)
                 self._failures[entered["id"]] = detail
                 yield StateChange(state, "failed", seconds, detail)
@@ -120,7 +113,7 @@ def visits(history: Sequence[dict[str, Any]]) -> list[StateVisit]:
     """Every state that was entered, in that order; one that was entered again comes again."""
     found: list[StateVisit] = []
     under_way: dict[str, int] = {}
-    for change in Telling().changes(_until_its_end(history)):
+    for change in Telling().changes(until_its_end(history)):
         if change.status == "entered":
             under_way[change.state] = len(found)
             found.append(StateVisit(change.state, "failed", 0.0))
@@ -129,27 +122,6 @@ def visits(history: Sequence[dict[str, Any]]) -> list[StateVisit]:
         failures = found[place].failures + ([change.detail or ""] if change.status == "failed" else [])
         found[place] = StateVisit(change.state, change.status, change.seconds, failures)
     return found
-
-
-def failed_state(history: Sequence[dict[str, Any]]) -> str | None:
-    """The state in which an execution failed; null where it did not, or runs.
-
-    It is the one that the failure came from; where the history does not say, as of a timeout of the whole execution,
-    the last that did not end.
-    """
-    told = _until_its_end(history)
-    if not told or told[-1]["type"] not in _WENT_WRONG:
-        return None
-    by_id = {event["id"]: event for event in history}
-    source: dict[str, Any] | None = by_id.get(told[-1]["previousEventId"])
-    if source is not None and source["type"] == "ParallelStateFailed":
-        # Several branches may have come to something by then: the one that failed says what the execution ended with.
-        failed = (event for event in reversed(told) if event["type"] in _FAILED_ATTEMPTS)
-        source = next((event for event in failed if _error(event) == _error(told[-1])), None)
-    entered = _entered(source, by_id) if source is not None else None
-    if entered is not None:
-        return str(entered["stateEnteredEventDetails"]["name"])
-    return next((visit.state for visit in reversed(visits(history)) if visit.status == "failed"), None)
 
 
 def record(described: Mapping[str, Any], history: Sequence[dict[str, Any]]) -> ExecutionRecord:
@@ -168,16 +140,6 @@ def record(described: Mapping[str, Any], history: Sequence[dict[str, Any]]) -> E
     )
 
 
-def _until_its_end(history: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Without what a branch that was stopped still had to say."""
-    for place in range(len(history) - 1, -1, -1):
-        if history[place]["type"] == "ExecutionRedriven":
-            break
-        if history[place]["type"] in {"ExecutionSucceeded", *_WENT_WRONG}:
-            return history[: place + 1]
-    return history
-
-
 def words_of(error: str | None, cause: str | None) -> str:
     """What an error says, in the words of whatever raised it."""
     words = _message(cause or "")
@@ -192,39 +154,13 @@ def _message(cause: str) -> str:
     return cause
 
 
-def _entered(event: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
-    """The event with which the state of `event` was entered."""
-    if event["type"].endswith("StateExited"):
-        name = event["stateExitedEventDetails"]["name"]
-        matches = [
-            other
-            for other in by_id.values()
-            if other["id"] < event["id"]
-            and other["type"].endswith("StateEntered")
-            and other["stateEnteredEventDetails"]["name"] == name
-        ]
-        return matches[-1] if matches else None
-    found: dict[str, Any] | None = event
-    while found is not None and not found["type"].endswith("StateEntered"):
-        found = by_id.get(found["previousEventId"])
-    return found
-
-
 def _was_caught(exited: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> bool:
     previous = by_id.get(exited["previousEventId"])
-    return previous is not None and (previous["type"] in _FAILED_ATTEMPTS or previous["type"] == "ParallelStateFailed")
-
-
-def _error(event: dict[str, Any]) -> str | None:
-    return _details(event).get("error")
-
-
-def _details(event: dict[str, Any]) -> dict[str, Any]:
-    return next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    return previous is not None and (previous["type"] in FAILED_ATTEMPTS or previous["type"] == "ParallelStateFailed")
 
 
 def _failure(event: dict[str, Any]) -> str:
-    details = _details(event)
+    details = details_of(event)
     error, cause = details.get("error", event["type"]), str(details.get("cause", ""))
     cause = _message(cause)
     return f"{error}: {cause}" if cause else str(error)

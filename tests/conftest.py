@@ -25,18 +25,17 @@ def check_limits(history: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _executions_keep_their_limits():
-    """Whatever waits for an execution of the local AWS finds out."""
+    """Whatever follows an execution of the local AWS, or waits for it, finds out."""
     module = sys.modules.get("local.aws")
     if module is None:  # none of these tests runs one
         yield
         return
-    wait = module.LocalAws.wait
+    follow = module.LocalAws.follow
 
-    def checked(self: Any, *arguments: Any, **named: Any) -> Any:
-        done = wait(self, *arguments, **named)
-        check_limits(done.history)
-        return done
+    def checked(self: Any, execution_arn: str, *arguments: Any, **named: Any) -> Any:
+        yield from follow(self, execution_arn, *arguments, **named)
+        check_limits(module._history(self._execution(execution_arn)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.LocalAws, "wait", checked)
+        patch.setattr(module.LocalAws, "follow", checked)
         yield

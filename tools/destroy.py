@@ -30,6 +30,22 @@ def destroy(stack: str, delete_data: bool, client: Callable[[str], Any]) -> list
     return buckets
 
 
+def kept_keys(stack: str, client: Callable[[str], Any]) -> list[str]:
+    """The ids of the stack's keys that outlive it: LakeKey, which the lake's objects cannot be read without."""
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    found = [each for page in pages for each in page["StackResourceSummaries"]]
+    return [each["PhysicalResourceId"] for each in found if each["LogicalResourceId"] == "LakeKey"]
+
+
+def left_behind(keys: list[str], stack: str) -> list[str]:
+    """What to tell of keys that were kept."""
+    return [
+        f"left, at 1 USD a month: the key {key} of the lake of {stack}. Once nothing is left that it encrypts: "
+        f"aws kms schedule-key-deletion --key-id {key}"
+        for key in keys
+    ]
+
+
 def empty(bucket: str, s3: Any) -> None:
     """Deletes every version of every object of a bucket."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
@@ -51,12 +67,17 @@ def main() -> None:
     if arguments.delete_data and input(f"All data of {stack} will be gone. Type the stack's name: ") != stack:
         sys.exit("That is not its name: nothing was deleted.")
     try:
+        keys = kept_keys(stack, boto3.client)
         buckets = destroy(stack, arguments.delete_data, boto3.client)
     except (BotoCoreError, ClientError) as error:
         sys.exit(str(error))
     told = "deleted with all data" if arguments.delete_data else "left with all data"
     for bucket in buckets:
         print(f"{told}: s3://{bucket}")
+    for line in left_behind(keys, stack):
+        print(line)
+    if not arguments.delete_data:
+        print("DATA=delete finds no data any more once the stack is gone: empty and delete these buckets by hand.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Archives of the built functions and layers that are the same bytes wherever and whenever they are made.
 
-    python -m tools.zips
+    python -m tools.zips [--architecture arm64]
+
+Exit 1 where a compiled library is for another processor than the one that is named.
 
 Writes .aws-sam/zips/<logical id>.zip, scripts of jobs as <logical id>.py, and template.yaml beside them, which names
 them: what `sam deploy` gets is what the printed digests are of. Lambda tells the same digest of what runs (CodeSha256
@@ -8,6 +10,7 @@ of GetFunctionConfiguration, base64). `sam package` would archive the folders it
 and with the permissions of the files.
 """
 
+import argparse
 import base64
 import hashlib
 import io
@@ -27,6 +30,8 @@ _DEFINITION = {"AWS::Serverless::StateMachine": "DefinitionUri"}
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE, _RUNNABLE_MODE = 0o100644, 0o100755
 _UNIX = 3
+# The processors of Lambda, as compiled libraries name them (ELF header, e_machine, two bytes at 18).
+_MACHINES = {"x86_64": 62, "arm64": 183}
 # What carries the archive of a job: it makes the archive importable, here and on the workers, and runs the job.
 _CARRIER = """# Made of {name} by tools/zips.py; do not edit.
 import base64
@@ -102,10 +107,31 @@ def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
     return digests
 
 
+def made_for_another(architecture: str, built: Path = BUILT) -> list[str]:
+    """The libraries and programs of what was built, below its folder, that do not run on this processor."""
+    found = []
+    # Libraries bring code for graphics processors too, which is for no processor of Lambda's.
+    others = set(_MACHINES.values()) - {_MACHINES[architecture]}
+    for library in sorted(path for path in built.rglob("*") if path.is_file()):
+        with library.open("rb") as file:
+            header = file.read(20)
+        if header[:4] == b"\x7fELF" and int.from_bytes(header[18:], "little") in others:
+            found.append(str(library.relative_to(built)))
+    return found
+
+
 def main() -> None:
     """Prints a line for each archive: SHA-256, the same as Lambda tells it, unpacked size, name."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", choices=_MACHINES, default="x86_64")
+    architecture = parser.parse_args().architecture
     if not (BUILT / "template.yaml").exists():
         sys.exit("Nothing is built yet: make build")
+    if foreign := made_for_another(architecture):
+        sys.exit(
+            f"{len(foreign)} libraries do not run on {architecture}, {foreign[0]} among them. "
+            f"Build them for it: make build ARCH={architecture}"
+        )
     for logical_id, digest in archives().items():
         path = ZIPS / f"{logical_id}.zip"
         size = ""

@@ -1,8 +1,10 @@
-"""When an execution ended red: tells people at which state, why, and how it goes on."""
+"""When an execution ended red, or told nobody: tells people at which state, why, and how it goes on."""
+
+from aws_lambda_powertools.metrics import MetricUnit
 
 from energy import executions, failures, lake, notices
 from energy.failures import EndedExecution
-from energy.observability import logger, observed
+from energy.observability import logger, metrics, observed
 from energy.settings import settings
 
 
@@ -10,6 +12,8 @@ from energy.settings import settings
 def handler(event: dict, context: object) -> dict:  # noqa: ARG001
     """Returns the subject of what was told."""
     ended = EndedExecution.model_validate(event)
+    if ended.told_nobody:
+        metrics.add_metric("MessagesNotTold", MetricUnit.Count, 1)
     history = executions.last_events(ended.arn)
     site = lake.site_of_key(ended.key) if ended.key else None
     notice = failures.explain(ended, history, settings().stack_name, site)

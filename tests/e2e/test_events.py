@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from local import LocalAws
-from local.record_events import EVENTS, payloads, s3_event, sample_lake
+from local.record_events import (
+    EVENTS,
+    failing_execution,
+    failure_event,
+    payloads,
+    s3_event,
+    sample_lake,
+    scheduled_event,
+    topic_event,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = [
@@ -20,7 +29,7 @@ ORDER = [
     "refresh_partitions",
 ]
 # Called by a schedule, whose event says nothing to them.
-DAILY = ["collect_garbage", "reconcile"]
+DAILY = {"collect_garbage": "CollectGarbageSchedule", "reconcile": "ReconcileSchedule"}
 TELLING = ["explain_failure", "notify_slack"]
 # Asked by the state machine that works off a backlog, and by people.
 LISTING = ["list_backlog"]
@@ -40,10 +49,10 @@ def answers(tmp_path_factory):
     return {verb: result.payload for verb, result in results.items() if result.error_type is None}
 
 
-def test_every_function_of_the_state_machine_has_an_event():
+def test_every_function_has_an_event():
     functions = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
     assert functions == sorted([*ORDER, *DAILY, *TELLING, *LISTING])
-    assert {path.stem for path in EVENTS.glob("*.json")} == {*ORDER, "s3_event", "env"}
+    assert {path.stem for path in EVENTS.glob("*.json")} == {*functions, "s3_event", "env"}
 
 
 @pytest.mark.parametrize("verb", ORDER)
@@ -59,6 +68,21 @@ def test_each_answer_is_what_the_next_state_was_given(answers):
     assert answers["forecast_statsforecast"] == event("generate_report")["forecast"]["result"]
     assert answers["generate_report"] == event("refresh_partitions")["report"]
     assert answers["refresh_partitions"]["report_key"] == event("refresh_partitions")["report"]["html_key"]
+
+
+def test_what_is_called_beside_the_state_machine_runs_with_its_recorded_event(tmp_path):
+    """The topic's function alone needs a secret and Slack: tests/infra/test_packages.py calls it."""
+    sample_lake(tmp_path)
+    with LocalAws(tmp_path) as aws:
+        assert failure_event(failing_execution(aws), aws.state_machine_arn) == event("explain_failure")
+        explained = aws.invoke("explain_failure", event("explain_failure"))
+        assert explained.payload == {"subject": "Energy readings: FAILED raw/sample.csv"}
+        assert topic_event(*aws.notifications()[-1], aws.outputs["TopicArn"]) == event("notify_slack")
+        for verb, rule in DAILY.items():
+            assert scheduled_event(rule) == event(verb)
+            result = aws.invoke(verb, event(verb))
+            assert result.error_type is None, result.payload
+        assert aws.invoke("list_backlog", event("list_backlog")).payload["looked_at"] == 1
 
 
 def test_the_state_machine_still_calls_the_functions_as_recorded(tmp_path):

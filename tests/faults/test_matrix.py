@@ -106,7 +106,7 @@ ENDS = {
     "Generate report": "ReportMissing",
     "Refresh partitions": OWN,
     "Announce": SUCCEEDED,
-    "Report rejection": "UploadRejected",
+    "Report rejection": "RejectionNotTold",
 }
 
 
@@ -253,7 +253,7 @@ def fail(aws: LocalAws, cell: Cell) -> str:
 
 def expected(cell: Cell, error: str) -> tuple[str, str | None, str | None]:
     """Status, error and the state that failed."""
-    if cell.task == "Report rejection" or error == "InputRejected":
+    if error == "InputRejected" or (cell.task == "Report rejection" and cell.heals):
         return "FAILED", "UploadRejected", "UploadRejected"
     if cell.heals or ENDS[cell.task] == SUCCEEDED:
         return "SUCCEEDED", None, None
@@ -290,11 +290,14 @@ def test_every_failure_ends_where_it_should_and_is_told(aws, number):
     messages = [f"{subject} {message}" for subject, message in aws.notifications()[told:]]
     if status == "SUCCEEDED":
         announced = [message for message in messages if "Energy readings published" in message]
-        assert len(announced) == (0 if cell.task == "Announce" and not cell.heals else 1)
+        untold = cell.task == "Announce" and not cell.heals
+        assert len(announced) == (0 if untold else 1)
+        assert done.output.get("not_announced") == (error if untold else None)
+        assert [done.name in message and error in message for message in messages] == ([True] if untold else [False])
     elif ends_with == "UploadRejected":
-        told_of = [message for message in messages if "Energy upload rejected" in message]
-        assert len(told_of) == (0 if cell.task == "Report rejection" and not cell.heals else 1)
-        assert done.cause in (told_of or [done.cause])[0]
+        (told_of,) = messages
+        assert "Energy upload rejected" in told_of
+        assert done.cause in told_of
     else:
         assert any(done.name in message and "FAILED" in message for message in messages), messages
 

@@ -266,8 +266,7 @@ def test_an_execution_that_came_to_nothing_is_not_repeated_but_told_to_a_person(
     found = reconcile()
     (before,) = found.started_before.shown
     assert (found.started.count, found.need_a_person, before.status) == (0, 1, "FAILED")
-    assert "aws stepfunctions redrive-execution --execution-arn arn:aws:states:" in before.advice
-    assert before.advice.split("--execution-arn ")[1].split(";")[0].endswith(f":execution:pipeline:{before.execution}")
+    assert f"within 7 days: energy redrive {before.execution} --stack " in before.advice
     assert len(pipeline.events()) == 1
 
 

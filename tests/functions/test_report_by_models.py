@@ -68,6 +68,7 @@ def ask(monkeypatch):
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets_manager, "secret", lambda arn: KEY)
+    monkeypatch.setattr(secrets_manager, "read_anew", lambda arn: KEY)
 
     def asked(servers, seconds=30.0, sheet=None):
         for name, variable, path in (
@@ -519,6 +520,19 @@ def test_the_key_is_read_when_it_is_needed_and_once(lake_on_moto, monkeypatch):
         assert KEY not in str(raised.value)
     secrets_manager.secret.cache_clear()
     secrets_manager.client.cache_clear()
+
+
+def test_a_key_that_was_rotated_is_read_anew_where_the_old_one_is_refused(lake_on_moto, monkeypatch):
+    manager = boto3.client("secretsmanager")
+    arn = manager.create_secret(Name="openai", SecretString="sk-old")["ARN"]
+    assert secrets_manager.secret(arn) == "sk-old"
+    manager.put_secret_value(SecretId=arn, SecretString="sk-new")
+    found = Settings(lake_bucket="lake", report_providers=("openai", "rules"), openai_secret_arn=arn)
+    with serving(OpenAi.error(401, "invalid_api_key"), OpenAi.answer(GOOD)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        narrative = writers.by_models(SHEET, configured(found), 20)
+    assert narrative.provider == "openai"
+    assert [headers["authorization"] for _, _, headers in server.requests] == ["Bearer sk-old", "Bearer sk-new"]
 
 
 def test_a_key_that_cannot_be_read_leaves_the_rules(lake_on_moto, monkeypatch):

@@ -16,13 +16,41 @@ Template = dict[str, Any]
 Finding = str
 Check = Callable[[Template, dict[str, Any]], Iterator[Finding]]
 
-MANAGED = re.compile(r"arn:aws:iam::aws:policy/(service-role/AWSLambdaBasicExecutionRole|AWSX[Rr]ay\w+)")
-# Services whose actions know no resource: log delivery and tracing.
-WITHOUT_RESOURCE = re.compile(r"logs:[A-Z][a-z]+LogDeliver(y|ies)|logs:\w+(Policy|Policies|Groups)|xray:\w+")
+MANAGED = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+}
+# Actions that know no resource: of log delivery (Step Functions Developer Guide, "Logging using CloudWatch Logs") and
+# of tracing ("X-Ray and Step Functions").
+WITHOUT_RESOURCE = {
+    *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
+    *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+}
 AN_UPLOAD = "raw/home/readings.csv"
-WRITING = ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectTagging", "s3:RestoreObject")
+# What S3 lets one do with an object or its version without changing anything.
+READING = re.compile(r"(?i)s3:(get|list|describe|head)\w*")
 SECRET = re.compile(r"(?i)secret|token|password|api_?key|webhook")
 SECRET_ADDRESS = re.compile(r"_ARN$|_NAME$")
+# Keys of OpenAI, of AWS and of Slack, a webhook's address, a private key: whatever the variable is called.
+SECRET_VALUE = re.compile(r"\bsk-\w|\b(AKIA|ASIA)[0-9A-Z]{12}|\bxox[a-z]-|hooks\.slack\.com/|-----BEGIN ")
+# What each state expects to go wrong; anything else fails the execution at that very state.
+EXPECTED = {
+    "Validate upload": {"InputRejected", "ObjectMissing"},
+    "Forecast with Prophet": {"States.ALL"},
+    "Forecast with statsforecast": {"States.ALL"},
+    "Generate report": {"States.ALL"},
+    "Refresh partitions": {"ManifestConflict"},
+    "Announce": {"States.ALL"},
+    "Report rejection": {"States.ALL"},
+}
+# What may heal by itself, by the service that a task calls; beside it come that service's own stumbles.
+_HEALS = {"TransientError", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"}
+HEALING = {"lambda": _HEALS, "sns": _HEALS, "glue": {"States.TaskFailed", "States.Timeout"}}
+STUMBLE = re.compile(r"(Lambda|SNS|Glue)\.[A-Z]\w+")
+# Alarms on what must not happen even once, and what they compute where that is more than one metric.
+AT_ONCE = {"ExecutionsFailed": "failed - FILL(refused, 0)", "ExecutionsTimedOut": None, "ExecutionsAborted": None}
 OWN_TRUST = {"lambda.amazonaws.com"}  # what SAM writes; only functions of the account can be given the role
 
 
@@ -75,7 +103,10 @@ def text_of(value: Any) -> str:
         return "${" + (got if isinstance(got, str) else ".".join(got)) + "}"
     if "Ref" in value:
         return "${" + value["Ref"] + "}"
-    return json.dumps(value)
+    if "Fn::Join" in value:
+        between, parts = value["Fn::Join"]
+        return between.join(map(text_of, parts))
+    raise ValueError(f"the review cannot read {json.dumps(value)}")
 
 
 def lake_keys(statement: dict[str, Any]) -> list[str]:
@@ -92,7 +123,7 @@ def managed_policies_are_for_logs_and_traces(template: Template, _: dict[str, An
     """T1"""
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for arn in role.get("ManagedPolicyArns", []):
-            if not MANAGED.fullmatch(text_of(arn)):
+            if text_of(arn) not in MANAGED:
                 yield f"{name} has the managed policy {text_of(arn)}"
 
 
@@ -110,7 +141,7 @@ def resources_are_named(template: Template, _: dict[str, Any]) -> Iterator[Findi
         named = {text_of(one) for one in listed(statement.get("Resource", []))}
         everywhere = "NotResource" in statement or named & {"*", "arn:aws:s3:::*"}
         for action in listed(statement.get("Action", [])):
-            if everywhere and not WITHOUT_RESOURCE.fullmatch(action):
+            if everywhere and action not in WITHOUT_RESOURCE:
                 yield f"{name} may {action} on everything"
 
 
@@ -120,7 +151,7 @@ def nobody_writes_uploads(template: Template, _: dict[str, Any]) -> Iterator[Fin
         writes = [
             action
             for action in listed(statement.get("Action", ["*"]))
-            if any(matches_action(action, written) for written in WRITING)
+            if action == "*" or (action.lower().startswith("s3:") and not READING.fullmatch(action))
         ]
         if writes and ("NotResource" in statement or any(matches_text(key, AN_UPLOAD) for key in lake_keys(statement))):
             yield f"{name} may {writes[0]} {AN_UPLOAD}"
@@ -160,28 +191,32 @@ def prefixes_have_one_writer(template: Template, _: dict[str, Any]) -> Iterator[
 
 
 def only_over_tls(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
-    """T6"""
+    """T6: whatever is asked, of all that the resource holds. A topic can be asked nothing but to publish."""
     policies = {
-        "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket"),
-        "AWS::SQS::Queue": ("AWS::SQS::QueuePolicy", "Queues"),
-        "AWS::SNS::Topic": ("AWS::SNS::TopicPolicy", "Topics"),
+        "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket", "s3:*", ("${NAME.Arn}", "${NAME.Arn}/*")),
+        "AWS::SQS::Queue": ("AWS::SQS::QueuePolicy", "Queues", "sqs:*", ("${NAME.Arn}",)),
+        "AWS::SNS::Topic": ("AWS::SNS::TopicPolicy", "Topics", "sns:Publish", ("${NAME}",)),
     }
-    for kind, (policy_kind, member) in policies.items():
-        refusing = {
-            text_of(target)
-            for policy in of_type(template, policy_kind).values()
-            for target in listed(policy[member])
-            if any(_refuses_http(statement) for statement in policy["PolicyDocument"]["Statement"])
-        }
+    for kind, (policy_kind, member, action, resources) in policies.items():
         for name in of_type(template, kind):
-            if "${" + name + "}" not in refusing:
+            whole = {resource.replace("NAME", name) for resource in resources}
+            statements = [
+                statement
+                for policy in of_type(template, policy_kind).values()
+                if "${" + name + "}" in map(text_of, listed(policy[member]))
+                for statement in policy["PolicyDocument"]["Statement"]
+            ]
+            if not any(_refuses_http(statement, action, whole) for statement in statements):
                 yield f"{name} takes unencrypted connections"
 
 
-def _refuses_http(statement: dict[str, Any]) -> bool:
+def _refuses_http(statement: dict[str, Any], action: str, resources: set[str]) -> bool:
     return (
         statement["Effect"] == "Deny"
         and statement["Principal"] in ("*", {"AWS": "*"})
+        and listed(statement["Action"]) == [action]
+        and resources <= set(map(text_of, listed(statement["Resource"])))
+        and statement["Condition"].keys() == {"Bool"}
         and str(statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")).lower() == "false"
     )
 
@@ -213,6 +248,8 @@ def events_are_kept(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
     """T7"""
     rule = of_type(template, "AWS::Events::Rule")["UploadRule"]
     told = rule["EventPattern"]["detail"]["object"]
+    if rule["EventPattern"]["detail"].get("bucket") != {"name": [{"Ref": "LakeBucket"}]}:
+        yield "UploadRule listens to buckets of others"
     if told.get("key") != [{"prefix": "raw/"}]:
         yield "UploadRule is not for raw/ alone"
     if {"numeric": [">", 0]} not in told.get("size", []):
@@ -243,7 +280,7 @@ def the_state_machine_is_seen(template: Template, definition: dict[str, Any]) ->
 
 def tasks_end_retry_and_are_caught(_: Template, definition: dict[str, Any]) -> Iterator[Finding]:
     """T9. What no Catch expects fails the execution at that very state, where a redrive goes on: so not every task has
-    one, and none stands behind States.ALL.
+    one, and none stands behind States.ALL. What may heal is tried again, by the names that services give it.
     """
     count = 0
     for name, state in _states(definition):
@@ -254,6 +291,14 @@ def tasks_end_retry_and_are_caught(_: Template, definition: dict[str, Any]) -> I
             yield f"{name} has no TimeoutSeconds"
         if len(state.get("Retry", [])) != 3:
             yield f"{name} has not the three blocks of Retry"
+        retried = {error for block in state.get("Retry", []) for error in block["ErrorEquals"]}
+        stumbles = {error for error in retried if STUMBLE.fullmatch(error)}
+        healing = HEALING[state["Resource"].split(":::")[1].split(":")[0]]
+        if not stumbles or retried - stumbles != healing:
+            yield f"{name} does not try again what may heal, and that alone"
+        caught = {error for block in state.get("Catch", []) for error in block["ErrorEquals"]}
+        if missing := EXPECTED.get(name, set()) - caught:
+            yield f"{name} does not catch {', '.join(sorted(missing))}"
         for block in ("Retry", "Catch"):
             named = [one["ErrorEquals"] for one in state.get(block, [])]
             if any("States.ALL" in names for names in named[:-1]) or (named and {"States.ALL"} < set(named[-1])):
@@ -274,19 +319,34 @@ def failures_raise_alarms(template: Template, _: dict[str, Any]) -> Iterator[Fin
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
     watched: dict[str, set[str]] = {}
     for name, alarm in alarms.items():
-        if not alarm.get("AlarmActions") or alarm.get("ActionsEnabled") is False:
-            yield f"{name} tells nobody"
+        if alarm.get("AlarmActions") != [{"Ref": "Notifications"}] or alarm.get("ActionsEnabled") is False:
+            yield f"{name} does not tell the stack's topic"
         of_math = (one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one)
         for metric in (alarm, *of_math):
             if "MetricName" in metric:
                 dimensions = {text_of(one["Value"]) for one in metric.get("Dimensions", [])}
                 watched.setdefault(metric["MetricName"], set()).update(dimensions)
+        waiting = alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        if (waiting or name in AT_ONCE) and not _goes_off_at_once(alarm, AT_ONCE.get(name)):
+            yield f"{name} lets some of it pass"
     for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"):
         if "${Pipeline}" not in watched.get(metric, set()):
             yield f"nobody is told of {metric}"
     for name in of_type(template, "AWS::SQS::Queue"):
         if "${" + name + ".QueueName}" not in watched.get("ApproximateNumberOfMessagesVisible", set()):
             yield f"nobody is told of what waits in {name}"
+
+
+def _goes_off_at_once(alarm: dict[str, Any], expression: str | None) -> bool:
+    """At more than none, in the first period in which there is one."""
+    computed = [one["Expression"] for one in alarm.get("Metrics", []) if "Expression" in one]
+    statistics = {one["MetricStat"]["Stat"] for one in alarm.get("Metrics", []) if "MetricStat" in one}
+    return (
+        (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+        and alarm["EvaluationPeriods"] == 1
+        and (statistics or {alarm.get("Statistic")}) <= {"Sum", "Maximum"}
+        and computed == ([expression] if expression else [])
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ what is kept
@@ -331,8 +391,11 @@ def buckets_are_private(template: Template, _: dict[str, Any]) -> Iterator[Findi
             yield f"{name} does not say how it is encrypted"
 
 
-def logs_are_encrypted_and_end(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
+def logs_and_messages_are_encrypted_and_end(template: Template, _: dict[str, Any]) -> Iterator[Finding]:
     """T14"""
+    for name, keeper in of_type(template, "AWS::SQS::Queue", "AWS::SNS::Topic").items():
+        if text_of(keeper.get("KmsMasterKeyId", "")) not in {"${StackKey}", "${StackKey.Arn}"}:
+            yield f"{name} is not encrypted with a key of one's own"
     groups = of_type(template, "AWS::Logs::LogGroup")
     for name, group in groups.items():
         if not group.get("KmsKeyId"):
@@ -351,6 +414,8 @@ def no_secret_is_in_the_environment(template: Template, _: dict[str, Any]) -> It
             told = text_of(value) if not isinstance(value, int | float) else str(value)
             if SECRET.search(variable) and not SECRET_ADDRESS.search(variable):
                 yield f"{name} has {variable} in its environment"
+            if SECRET_VALUE.search(told):
+                yield f"{name} has a secret as its {variable}"
             if "{{resolve:" in told:
                 yield f"{name} has a secret resolved into {variable}"
 
@@ -378,7 +443,7 @@ CHECKS: dict[str, Check] = {
     "T11": data_outlives_the_stack,
     "T12": versions_are_kept_and_end,
     "T13": buckets_are_private,
-    "T14": logs_are_encrypted_and_end,
+    "T14": logs_and_messages_are_encrypted_and_end,
     "T15": no_secret_is_in_the_environment,
     "T16": services_come_from_this_account,
     "T17": functions_run_what_is_tested,

@@ -106,6 +106,7 @@ def test_the_time_limits_in_the_alarm_are_those_of_the_functions(template):
     functions = of_type(template, "AWS::Lambda::Function")
     machine = json.loads((ROOT / "statemachine" / "energy_pipeline.asl.json").read_text())
     called = set(re.findall(r"\$\{(\w+Function)Arn\}", json.dumps(machine)))
+    called |= {"ReconcileFunction", "CollectGarbageFunction"}
     limits = {}
     for one in alarm["Metrics"]:
         if "MetricStat" in one:

@@ -16,7 +16,8 @@ from moto import mock_aws
 from moto.server import ThreadedMotoServer
 from samtranslator.yaml_helper import yaml_parse
 
-from tools.destroy import destroy
+from tools.destroy import destroy, left_behind
+from tools.overrides import merged
 from tools.zips import ZIPS, archives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +69,67 @@ def dry_run(*arguments: str, **environment: str) -> str:
 
 def test_make_deploys_the_archives_whose_digests_it_has_told():
     said = dry_run("deploy", "ENV=prod")
-    assert said.index("tools.zips") < said.index("sam deploy --template-file .aws-sam/zips/template.yaml")
+    assert said.index("tools.zips") < said.index("sam deploy")
+    assert "--template-file .aws-sam/zips/template.yaml" in said
     assert "--config-env prod" in said
     assert "--no-confirm-changeset" not in said
     assert "--no-confirm-changeset" in dry_run("deploy", "ENV=prod", CI="true")
+
+
+MAKEFILES = sorted([*(ROOT / "layers").glob("*/Makefile"), *(ROOT / "functions").glob("*/Makefile")])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "machine"), [(None, "x86_64"), ("x86_64", "x86_64"), ("arm64", "aarch64")], ids=str
+)
+@pytest.mark.parametrize("makefile", MAKEFILES, ids=lambda path: path.parent.name)
+def test_packages_are_made_of_wheels_for_the_processor_that_is_asked_for(makefile, architecture, machine):
+    (target,) = re.findall(r"^(build-\w+):", makefile.read_text(), re.MULTILINE)
+    done = subprocess.run(
+        ["make", "--dry-run", "-C", makefile.parent, target, "ARTIFACTS_DIR=/tmp/artifacts"],
+        env={name: value for name, value in os.environ.items() if name != "ARCH"}
+        | ({"ARCH": architecture} if architecture else {}),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    platforms = re.findall(r"--platform (\S+)", done.stdout)
+    assert len(platforms) == 8
+    assert all(platform.endswith(f"_{machine}") for platform in platforms), platforms
+
+
+def test_make_deploys_for_the_processor_that_it_builds_for():
+    said = dry_run("deploy", "ARCH=arm64")
+    assert "sam build --parameter-overrides Architecture=arm64" in said
+    assert "tools.zips --architecture arm64" in said
+    assert "tools.overrides dev Architecture=arm64" in said
+    assert "arm64" not in dry_run("deploy")
+    # What `sam build` hands on to the Makefiles of layers and functions.
+    mentions = subprocess.run(
+        ["make", "-f", "-", "told", "ARCH=arm64"],
+        cwd=ROOT,
+        input="include packaging.mk\ntold:\n\t@echo $$ARCH\n",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert mentions.stdout.strip() == "arm64"
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_stage_keeps_its_parameters_where_more_are_named(stage):
+    found = dict(pair.split("=", 1) for pair in merged(stage, ["Architecture=arm64"]))
+    assert found == overrides(stage) | {"Architecture": "arm64"}
+
+
+def test_a_stage_that_says_otherwise_is_asked_about(tmp_path):
+    config = tmp_path / "samconfig.toml"
+    config.write_text('version = 0.1\n[dev.deploy.parameters]\nparameter_overrides = "Architecture=arm64"\n')
+    assert merged("dev", ["Architecture=arm64"], config) == ["Architecture=arm64"]
+    with pytest.raises(ValueError, match="sets Architecture=arm64 for dev, and x86_64 was asked for"):
+        merged("dev", ["Architecture=x86_64"], config)
+    with pytest.raises(ValueError, match=r"has no stage tset; it has dev$"):
+        merged("tset", [], config)
 
 
 def test_make_destroys_no_data_unless_told():
@@ -92,6 +150,7 @@ def test_workflows_may_do_no_more_than_they_need():
     (job,) = WORKFLOWS["deploy"]["jobs"].values()
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
     assert job["environment"] == "${{ inputs.environment }}"
+    assert job["if"] == "inputs.environment != 'prod' || github.ref == 'refs/heads/main'"
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         assert "secrets." not in path.read_text()
         assert "pull_request_target" not in path.read_text()
@@ -144,6 +203,13 @@ def test_a_destroyed_stack_leaves_its_data(stack):
     assert destroy("energy", False, boto3.client) == ["readings"]
     assert len(stack.list_object_versions(Bucket="readings")["Versions"]) == 2
     assert boto3.client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def test_the_key_that_a_lake_was_encrypted_with_is_told_of():
+    assert left_behind([], "energy") == []
+    (told,) = left_behind(["1234-key"], "energy")
+    assert "1234-key" in told
+    assert "schedule-key-deletion" in told
 
 
 def test_a_destroyed_stack_takes_its_data_along_where_that_is_said(stack):

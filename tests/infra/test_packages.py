@@ -1,5 +1,6 @@
 """What `sam build` makes: light enough for Lambda, and able to run with nothing but boto3 beside it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local import LocalAws
+from local.record_events import EVENTS, failing_execution
 from tests.functions.model_servers import Bedrock, OpenAi, serving
 from tools.imports import BUDGET_SECONDS, measured
+from tools.zips import made_for_another
 
 pytestmark = pytest.mark.build
 
@@ -21,29 +25,19 @@ LIMIT_MIB = 250
 COMFORTABLE_MIB = 245
 
 FUNCTIONS = [
-    "ValidateFunction",
-    "AggregateFunction",
-    "DetectAnomaliesFunction",
-    "ForecastProphetFunction",
-    "ForecastStatsforecastFunction",
-    "GenerateReportFunction",
-    "RefreshPartitionsFunction",
-    "ReconcileFunction",
-    "CollectGarbageFunction",
-    "ListBacklogFunction",
+    name
+    for name, resource in yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
 ]
 # Libraries that belong to other packages: what loads one is larger and slower than it has to be.
-NOT_IN = {
+NOT_BESIDE_CORE = {"polars", "pandas", "numpy", "altair", "prophet", "statsforecast", "pyarrow"}
+NOT_IN = dict.fromkeys(FUNCTIONS, NOT_BESIDE_CORE) | {
     "ValidateFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "AggregateFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "DetectAnomaliesFunction": {"pandas", "prophet", "statsforecast", "altair"},
     "ForecastProphetFunction": {"polars", "pyarrow", "matplotlib", "statsforecast"},
     "ForecastStatsforecastFunction": {"polars", "pyarrow", "prophet"},
     "GenerateReportFunction": {"polars", "pandas", "pyarrow", "numpy"},
-    "RefreshPartitionsFunction": {"polars", "pandas", "numpy", "altair"},
-    "ReconcileFunction": {"polars", "pandas", "numpy", "altair"},
-    "CollectGarbageFunction": {"polars", "pandas", "numpy", "altair"},
-    "ListBacklogFunction": {"polars", "pandas", "numpy", "altair"},
 }
 
 
@@ -235,9 +229,36 @@ def test_every_package_does_its_work_with_nothing_beside_it_but_what_lambda_brin
         assert "Note Prophet's failure" not in done.states
         assert "Did Prophet forecast?" not in done.states
         # One after the other: all of them wait for the one before.
-        daily = {verb: aws.invoke(verb, {}) for verb in ("reconcile", "collect_garbage")}
+        daily = {verb: aws.invoke(verb, recorded(verb)) for verb in ("reconcile", "collect_garbage")}
         assert {verb: result.error_type for verb, result in daily.items()} == dict.fromkeys(daily)
         assert daily["reconcile"].payload["looked_at"] == 1
+        assert aws.invoke("list_backlog", recorded("list_backlog")).payload["published"] == 1
+        assert failing_execution(aws).arn == recorded("explain_failure")["detail"]["executionArn"]
+        explained = aws.invoke("explain_failure", recorded("explain_failure"))
+        assert explained.payload == {"subject": "Energy readings: FAILED raw/sample.csv"}, explained
+
+
+def recorded(verb: str) -> dict[str, Any]:
+    """The recorded event of a function."""
+    return json.loads((EVENTS / f"{verb}.json").read_text())
+
+
+def test_what_the_topic_tells_is_posted_from_its_package(template, boto3_home):
+    code = f"""
+import io, json, os, urllib.request
+posted = []
+urllib.request.urlopen = lambda request, timeout: posted.append(json.loads(request.data)["text"]) or io.BytesIO(b"ok")
+os.environ["SLACK_WEBHOOK_SECRET_ARN"] = "arn"
+import app
+from energy import secrets_manager
+secrets_manager.secret = lambda arn: "https://hooks.slack.example/x"
+class Context:
+    function_name, memory_limit_in_mb, invoked_function_arn, aws_request_id = "test", 128, "arn", "request"
+assert app.handler({recorded("notify_slack")!r}, Context()) == {{"posted": 1}}
+assert posted[0].startswith("Energy readings: FAILED raw/sample.csv\\nWhat: raw/sample.csv ended FAILED"), posted
+"""
+    done = bare_python(template, "NotifySlackFunction", code, boto3_home)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_imports_stay_within_twice_their_budgets(template):
@@ -258,3 +279,24 @@ def test_libraries_are_compiled_ahead_and_not_checked_against_their_source(templ
     assert [str(path) for path in compiled if not path.exists()] == []
     # Bit 0: checked by a hash, bit 1: looked at before each import (PEP 552).
     assert {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled} == {0b01}
+
+
+def test_the_largest_function_and_its_layer_can_be_built_for_arm64_too(tmp_path):
+    for name, folder in {
+        "CoreLayer": "layers/core",
+        "ForecastStatsforecastFunction": "functions/forecast_statsforecast",
+    }.items():
+        command = ["make", "-C", ROOT / folder, f"build-{name}", "ARCH=arm64", f"PYTHON={sys.executable}"]
+        done = subprocess.run(
+            [*command, f"ARTIFACTS_DIR={tmp_path / name}"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert made_for_another("arm64", tmp_path / name) == []
+        assert len(made_for_another("x86_64", tmp_path / name)) >= 1
+    assert size_mib(tmp_path) < COMFORTABLE_MIB < LIMIT_MIB
+
+
+def test_all_that_was_built_runs_where_the_template_says(template):
+    assert template["Parameters"]["Architecture"]["Default"] == "x86_64"
+    assert made_for_another("x86_64") == []
+    assert len(made_for_another("arm64")) > 100

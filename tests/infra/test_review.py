@@ -18,6 +18,8 @@ VARIANTS = (
         "ReservedConcurrency": 2,
         "NotificationEmail": "someone@example.org",
         "SlackWebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-AbCdEf",
+        "ReportProviders": "bedrock,openai,rules",
+        "OpenAiSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:openai-AbCdEf",
     },
 )
 
@@ -39,7 +41,9 @@ def test_the_template_passes(templates, definition, check):
 
 def test_parameters_are_put_in(templates):
     plain, chosen = templates
-    assert "LakeKey" not in plain["Resources"]
+    for logical_id in ("LakeKey", "AskBedrock", "ReadOpenAiKey", "NotifySlackFunction"):
+        assert logical_id not in plain["Resources"]
+        assert logical_id in chosen["Resources"]
     assert len(chosen["Resources"]) - len(plain["Resources"]) >= 8
     for template, algorithm in ((plain, "AES256"), (chosen, "aws:kms")):
         (rule,) = of_type(template, "AWS::S3::Bucket")["LakeBucket"]["BucketEncryption"][
@@ -57,6 +61,10 @@ def test_parameters_are_put_in(templates):
 
 def lake_resource(key):
     return {"Fn::Sub": "${LakeBucket.Arn}/" + key}
+
+
+def joined_resource(key):
+    return {"Fn::Join": ["/", [{"Fn::GetAtt": ["LakeBucket", "Arn"]}, key]]}
 
 
 class Fault:
@@ -109,6 +117,19 @@ class Fault:
     def keep(self, name, policy):
         self.resources[name][policy] = "Delete"
 
+    def narrow_tls(self, name, **to):
+        for statement in self.statements(name):
+            if statement["Effect"] == "Deny":
+                statement.update(to)
+
+    def forget_to_catch(self, *names):
+        for name in names:
+            del self.states[name]["Catch"]
+
+    def retry_nothing_real(self, name):
+        for block in self.states[name]["Retry"]:
+            block["ErrorEquals"] = ["X"]
+
     def variable(self, name, value):
         self.of("GenerateReportFunction")["Environment"]["Variables"][name] = value
 
@@ -117,11 +138,19 @@ AGGREGATE = "AggregateFunctionRole"
 FAULTS = [
     ("T1", lambda fault: fault.attach("arn:aws:iam::aws:policy/AmazonS3FullAccess")),
     ("T1", lambda fault: fault.attach("arn:aws:iam::aws:policy/AdministratorAccess")),
+    ("T1", lambda fault: fault.attach("arn:aws:iam::aws:policy/AWSXrayFullAccess")),
+    ("T1", lambda fault: fault.attach("arn:aws:iam::aws:policy/AWSXRayFullAccess")),
     ("T2", lambda fault: fault.allow(AGGREGATE, "s3:*", lake_resource("processed/*"))),
     ("T2", lambda fault: fault.allow(AGGREGATE, ["s3:Put*"], lake_resource("processed/quality/*"))),
     ("T3", lambda fault: fault.allow(AGGREGATE, "glue:GetTable", "*")),
     ("T3", lambda fault: fault.allow(AGGREGATE, ["s3:GetObject"], ["arn:aws:s3:::*"])),
+    ("T3", lambda fault: fault.allow(AGGREGATE, "logs:DeleteResourcePolicy", "*")),
+    ("T3", lambda fault: fault.allow(AGGREGATE, "xray:DeleteSamplingRule", "*")),
+    ("T3", lambda fault: fault.put("AskBedrock", "*", "PolicyDocument", "Statement", 0, "Resource")),
+    ("T3", lambda fault: fault.put("ReadOpenAiKey", "*", "PolicyDocument", "Statement", 0, "Resource")),
     ("T4", lambda fault: fault.allow(AGGREGATE, "s3:PutObject", lake_resource("raw/*"))),
+    ("T4", lambda fault: fault.allow(AGGREGATE, "s3:PutObjectAcl", lake_resource("raw/*"))),
+    ("T4", lambda fault: fault.allow(AGGREGATE, "s3:PutObject", joined_resource("raw/*"))),
     ("T4", lambda fault: fault.allow(AGGREGATE, "s3:DeleteObject", lake_resource("*"))),
     ("T4", lambda fault: fault.allow(AGGREGATE, "s3:putobject", lake_resource("ra?/home/*"))),
     ("T5", lambda fault: fault.allow(AGGREGATE, "s3:PutObject", lake_resource("anomalies/*"))),
@@ -129,6 +158,10 @@ FAULTS = [
     ("T6", lambda fault: fault.drop_tls("LakeBucketPolicy")),
     ("T6", lambda fault: fault.drop_tls("NotificationsPolicy")),
     ("T6", lambda fault: fault.drop_tls("FailedChoresPolicy")),
+    ("T6", lambda fault: fault.narrow_tls("LakeBucketPolicy", Action="s3:ListBucket")),
+    ("T6", lambda fault: fault.narrow_tls("LakeBucketPolicy", Resource={"Fn::GetAtt": ["LakeBucket", "Arn"]})),
+    ("T6", lambda fault: fault.narrow_tls("FailedChoresPolicy", Action="sqs:PurgeQueue")),
+    ("T7", lambda fault: fault.drop("UploadRule", "EventPattern", "detail", "bucket")),
     ("T7", lambda fault: fault.put("UploadRule", [{"prefix": ""}], "EventPattern", "detail", "object", "key")),
     ("T7", lambda fault: fault.drop("UploadRule", "EventPattern", "detail", "object", "size")),
     ("T7", lambda fault: fault.drop("UploadRule", "Targets", 0, "DeadLetterConfig")),
@@ -142,6 +175,13 @@ FAULTS = [
     ("T9", lambda fault: fault.states["Generate report"].pop("TimeoutSeconds")),
     ("T9", lambda fault: fault.states["Aggregate readings"]["Retry"].pop()),
     ("T9", lambda fault: fault.states["Validate upload"]["Catch"].insert(0, {"ErrorEquals": ["States.ALL"]})),
+    ("T9", lambda fault: fault.forget_to_catch("Validate upload")),
+    ("T9", lambda fault: fault.forget_to_catch("Generate report")),
+    ("T9", lambda fault: fault.retry_nothing_real("Aggregate readings")),
+    ("T10", lambda fault: fault.put("ExecutionsFailed", 1_000_000, "Threshold")),
+    ("T10", lambda fault: fault.put("UndeliveredNoticesWaiting", 1_000_000, "Threshold")),
+    ("T10", lambda fault: fault.put("ExecutionsFailed", "failed * 0", "Metrics", 0, "Expression")),
+    ("T10", lambda fault: fault.put("ExecutionsTimedOut", ["arn:aws:sns:eu-west-1:210987654321:x"], "AlarmActions")),
     ("T10", lambda fault: fault.drop("ExecutionsFailed", "AlarmActions")),
     ("T10", lambda fault: fault.resources.pop("ExecutionsTimedOut")),
     ("T10", lambda fault: fault.resources.pop("UndeliveredUploadsWaiting")),
@@ -160,7 +200,10 @@ FAULTS = [
     ("T14", lambda fault: fault.drop("ValidateLogs", "KmsKeyId")),
     ("T14", lambda fault: fault.drop("PipelineLogs", "RetentionInDays")),
     ("T14", lambda fault: fault.drop("NotifySlackFunction", "LoggingConfig")),
+    ("T14", lambda fault: fault.drop("UndeliveredUploads", "KmsMasterKeyId")),
+    ("T14", lambda fault: fault.put("Notifications", "alias/aws/sns", "KmsMasterKeyId")),
     ("T15", lambda fault: fault.variable("OPENAI_API_KEY", "sk-1")),
+    ("T15", lambda fault: fault.variable("COLOUR", "sk-proj-abcdefghijklmnop")),
     ("T15", lambda fault: fault.variable("SETTING", "{{resolve:secretsmanager:x}}")),
     ("T16", lambda fault: fault.statements("NotificationsPolicy")[0].pop("Condition")),
     ("T16", lambda fault: fault.statements("LakeBucketPolicy").append({"Effect": "Allow", "Principal": "*"})),

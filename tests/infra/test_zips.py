@@ -10,7 +10,7 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from tools.reproducible import different_files
-from tools.zips import ROOT, archive, archives, script
+from tools.zips import ROOT, archive, archives, made_for_another, script
 
 FILES = {"app.py": b"import energy\n", "lib/__init__.py": b"", "lib/a.so": bytes(range(256)) * 40, "Z.txt": b"z"}
 
@@ -83,6 +83,18 @@ def test_the_template_names_the_archives_and_keeps_the_rest(tmp_path):
     assert resources["B"] == {"Type": "AWS::S3::Bucket"}
     assert digests["F"] == digests["L"] == hashlib.sha256((zips / "F.zip").read_bytes()).hexdigest()
     assert digests["M"] == hashlib.sha256(b"{}").hexdigest()
+
+
+def library(machine):
+    """The header of a compiled library."""
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00" + bytes([machine, 0]) + bytes(100)
+
+
+def test_a_library_for_another_processor_is_found(tmp_path):
+    files = {"CoreLayer/a.so": library(183), "CoreLayer/b.cpython-313.so.1": library(62), "app.so.txt": b"\x7fEL"}
+    built = folder(tmp_path, files)
+    assert made_for_another("x86_64", built) == ["CoreLayer/a.so"]
+    assert made_for_another("arm64", built) == ["CoreLayer/b.cpython-313.so.1"]
 
 
 def test_the_script_of_a_job_carries_what_it_imports_of_ours(tmp_path):

@@ -82,11 +82,17 @@ def test_the_reason_of_a_rejection_is_the_handlers_own_sentence(aws):
     assert done.cause == 'NOT_CSV: "x" is\nno table; save it as CSV'
 
 
-def test_a_rejection_that_cannot_be_told_still_fails_with_its_reason(aws):
+def test_a_rejection_that_cannot_be_told_fails_with_its_reason_and_is_told_by_another_way(aws):
     aws.fail_next("validate", "InputRejected", "EMPTY_FILE: nothing in it")
     aws.fail_next_call("sns.Publish", "NotFound")
+    told = len(aws.notifications())
     done = run(aws, "untold")
-    assert (done.error, done.cause) == ("UploadRejected", "EMPTY_FILE: nothing in it")
+    assert done.error == "RejectionNotTold"
+    assert done.cause == "EMPTY_FILE: nothing in it (Nobody could be told: SNS.NotFoundException)"
+    ((subject, message),) = aws.notifications()[told:]
+    assert subject == "Energy readings: FAILED raw/untold/readings.csv"
+    assert "Why: RejectionNotTold: EMPTY_FILE: nothing in it" in message
+    assert "tell whoever uploaded it" in message
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_the_machine_has_the_states_that_the_design_names():
         "Was the report written?",
     }
     assert set(of_type("Parallel")) == {"Analyse"}
-    assert set(of_type("Fail")) == {"UploadRejected", "Publication conflicted", "ReportMissing"}
+    assert set(of_type("Fail")) == {"UploadRejected", "RejectionNotTold", "Publication conflicted", "ReportMissing"}
     assert set(of_type("Succeed")) == {"Already published", "Gone already", "Nothing to read", "Published"}
 
 

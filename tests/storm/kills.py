@@ -46,7 +46,7 @@ MOST_RECONCILIATIONS = 10
 ENDED_SECONDS = 900
 KILLED = "Runtime.ExitError"
 # Ends of an execution that a redrive changes nothing about.
-RAN_TO_THEIR_END = {"UploadRejected", "ReportMissing", "PublicationConflicted"}
+RAN_TO_THEIR_END = {"UploadRejected", "RejectionNotTold", "ReportMissing", "PublicationConflicted"}
 # One model's forecast stands where another was killed, and none where all were.
 OF_THE_MODELS_THAT_SURVIVED = {FORECAST.name, APPLIANCE_FORECAST.name}
 

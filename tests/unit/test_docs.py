@@ -67,7 +67,7 @@ def test_errors_that_the_readme_explains_are_those_that_executions_end_with():
     machine = (ROOT / "statemachine" / "energy_pipeline.asl.json").read_text()
     failures = set(re.findall(r'"Error": "(\w+)"', machine))
     explained = set(
-        re.findall(r"`((?:Upload|Report|Publication)\w+)`", README.split("## When something goes wrong")[1])
+        re.findall(r"`((?:Upload|Rejection|Report|Publication)\w+)`", README.split("## When something goes wrong")[1])
     )
     assert explained == failures
 

@@ -25,7 +25,8 @@ def ended(**detail):
 
 
 def entered(number, name, previous=0):
-    return {"id": number, "previousEventId": previous, "stateEnteredEventDetails": {"name": name}}
+    details = {"stateEnteredEventDetails": {"name": name}}
+    return {"id": number, "previousEventId": previous, "type": "TaskStateEntered", **details}
 
 
 # "Detect anomalies" failed while another branch had entered a state later.
@@ -39,14 +40,41 @@ PARALLEL = [
 ]
 
 
+def where(history):
+    """What people are told of the state."""
+    return failures.explain(ended(), history, "energy", "home").text.splitlines()[1]
+
+
 def test_the_state_is_the_one_that_the_end_leads_back_to_not_the_one_entered_last():
-    assert failures.failed_state(PARALLEL) == "Detect anomalies"
-    assert failures.failed_state(PARALLEL[::-1]) == "Detect anomalies"
+    assert where(PARALLEL) == where(PARALLEL[::-1]) == "Where: Detect anomalies"
 
 
 @pytest.mark.parametrize("history", [[], [{"id": 1, "previousEventId": 0, "type": "ExecutionFailed"}], PARALLEL[3:]])
 def test_a_history_that_leads_nowhere_names_no_state(history):
-    assert failures.failed_state(history) is None
+    assert where(history) == "Where: not in any state"
+
+
+def test_an_execution_that_ran_out_of_time_is_told_with_the_state_that_did_not_end():
+    timed_out = [entered(1, "Validate upload"), {"id": 2, "previousEventId": 0, "type": "ExecutionTimedOut"}]
+    assert where(timed_out) == where(timed_out[::-1]) == "Where: Validate upload"
+
+
+def test_a_branch_that_failed_is_told_and_not_the_parallel_state_around_it():
+    history = [
+        entered(1, "Analyse"),
+        entered(2, "Detect anomalies", 1),
+        entered(3, "Forecast with Prophet", 1),
+        {"id": 4, "previousEventId": 2, "type": "TaskFailed", "taskFailedEventDetails": {"error": "KeyError"}},
+        {"id": 5, "previousEventId": 3, "type": "TaskFailed", "taskFailedEventDetails": {"error": "TransientError"}},
+        {"id": 6, "previousEventId": 1, "type": "ParallelStateFailed"},
+        {
+            "id": 7,
+            "previousEventId": 6,
+            "type": "ExecutionFailed",
+            "executionFailedEventDetails": {"error": "KeyError"},
+        },
+    ]
+    assert where(history) == where(history[::-1]) == "Where: Detect anomalies"
 
 
 def test_a_function_s_error_is_told_in_its_own_words():
@@ -89,6 +117,31 @@ def test_what_a_redrive_would_only_end_again_is_not_to_be_redriven(error):
     told = failures.explain(ended(error=error, cause="because"), [], "energy", "home")
     assert "energy reprocess home --stack energy" in told.text
     assert "redrive" not in told.text
+
+
+def test_a_rejection_that_nobody_was_told_of_is_told_with_its_reason():
+    event = ended(error="RejectionNotTold", cause="EMPTY_FILE: it is empty (Nobody could be told: SNS.NotFound)")
+    assert event.told_nobody
+    told = failures.explain(event, [], "energy", "home")
+    assert "Why: RejectionNotTold: EMPTY_FILE: it is empty" in told.text
+    assert "What to do: tell whoever uploaded it, to correct the file" in told.text
+    assert "redrive" not in told.text
+
+
+def test_a_publication_that_nobody_was_told_of_is_no_failure_and_told():
+    event = ended(status="SUCCEEDED", output=json.dumps({"site": "home", "not_announced": "SNS.NotFound"}))
+    assert event.told_nobody
+    told = failures.explain(event, [], "energy", "home")
+    assert told.text.splitlines()[1:4] == [
+        "Where: Announce",
+        "Why: it is published, and nobody could be told of it: SNS.NotFound",
+        "What to do: nothing for the readings; look at the topic, its key and the pipeline's role",
+    ]
+
+
+@pytest.mark.parametrize("detail", [{"output": '{"site": "home"}'}, {"error": "UploadRejected"}, {"output": None}])
+def test_where_people_were_told_nothing_is_counted(detail):
+    assert not ended(**detail).told_nobody
 
 
 def test_the_subject_is_one_line_of_ascii_that_sns_takes():

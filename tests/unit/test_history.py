@@ -86,7 +86,7 @@ def test_where_an_execution_ran_out_of_time_the_open_state_is_named():
 
 
 def test_an_execution_that_goes_on_after_a_redrive_has_not_failed():
-    redriven = [*PARALLEL[:8], *history(("ExecutionRedriven", 8, {}))]
+    redriven = [*PARALLEL[:8], {"id": 9, "previousEventId": 8, "type": "ExecutionRedriven"}]
     assert failed_state(redriven) is None
 
 

@@ -1,5 +1,6 @@
 """What commands for operations say and ask of AWS; tests/e2e/test_operations.py runs them."""
 
+import contextlib
 import datetime as dt
 from dataclasses import replace
 
@@ -203,6 +204,25 @@ def test_the_smoke_test_notices_what_is_missing_doubled_or_unreadable(readings, 
     if readings[1] is None:
         readings = (0, 0.0)
     assert [check.passed for check in smoke._tables(Tables(readings, rows), "smoke", sample)] == passed
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_smoke_test_takes_its_site_away_even_where_it_fails_itself(monkeypatch, keep):
+    deleted = []
+
+    def broken(*_):
+        raise RuntimeError("the tables hang")
+
+    def delete(lake, stack, site, console):
+        deleted.append(site)
+        return smoke.Check("deleted", True, "")
+
+    monkeypatch.setattr("cli.pipelines.opened", lambda *_: contextlib.nullcontext(pipeline(Recorder())))
+    monkeypatch.setattr(smoke, "_through", broken)
+    monkeypatch.setattr(smoke, "_deleted", delete)
+    with pytest.raises(RuntimeError, match="the tables hang"):
+        smoke.smoke(stack="energy", keep=keep)
+    assert [site.startswith("smoke-") for site in deleted] == ([] if keep else [True])
 
 
 def test_a_batch_that_is_refused_ends_the_command(capsys):

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
+from energy.execution_history import failed_state
+
 # What an execution that goes on needs is garbage after a week (energy.garbage), though AWS would redrive it for two.
 REDRIVE_DAYS = 7
 # States in which the state machine itself ends an execution: a redrive would go on from that end.
@@ -30,6 +32,7 @@ class EndedExecution(BaseModel):
     error: str | None = Field(default=None, validation_alias=AliasPath("detail", "error"))
     cause: str | None = Field(default=None, validation_alias=AliasPath("detail", "cause"))
     input: str | None = Field(default=None, validation_alias=AliasPath("detail", "input"))
+    output: str | None = Field(default=None, validation_alias=AliasPath("detail", "output"))
 
     @property
     def key(self) -> str | None:
@@ -39,6 +42,17 @@ class EndedExecution(BaseModel):
         except (ValueError, TypeError, KeyError):
             return None
         return key if isinstance(key, str) else None
+
+    @property
+    def not_announced(self) -> str | None:
+        """The error for which nobody could be told of what it has published; None where people were told."""
+        found = json.loads(self.output or "{}")
+        return str(found["not_announced"]) if "not_announced" in found else None
+
+    @property
+    def told_nobody(self) -> bool:
+        """Whether the state machine had a message for people, and could not send it."""
+        return self.error == "RejectionNotTold" or self.not_announced is not None
 
 
 class Notice(BaseModel):
@@ -58,7 +72,7 @@ def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, si
         text="\n".join(
             [
                 f"What: {ended.key or 'an execution'} ended {ended.status} (execution {ended.name})",
-                f"Where: {failed_state(history) or 'not in any state'}",
+                f"Where: {'Announce' if ended.not_announced else failed_state(history) or 'not in any state'}",
                 f"Why: {why(ended)}",
                 f"What to do: {_advice(ended, stack, site)}",
                 f"Its history: {_console(ended)}",
@@ -67,17 +81,10 @@ def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, si
     )
 
 
-def failed_state(history: list[dict[str, Any]]) -> str | None:
-    """The state that an execution ended in: the one that its last event leads back to; None if it leads to none."""
-    events = {event["id"]: event for event in history}
-    event = events[max(events)] if events else None
-    while event is not None and "stateEnteredEventDetails" not in event:
-        event = events.get(event.get("previousEventId"))
-    return event["stateEnteredEventDetails"]["name"] if event else None
-
-
 def why(ended: EndedExecution) -> str:
     """Error and cause in one line of plain text; a function's, or a job's, is JSON, of which the message tells."""
+    if ended.not_announced:
+        return f"it is published, and nobody could be told of it: {ended.not_announced}"
     cause = ended.cause or ""
     with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
         told = json.loads(cause)
@@ -89,6 +96,10 @@ def why(ended: EndedExecution) -> str:
 
 
 def _advice(ended: EndedExecution, stack: str, site: str | None) -> str:
+    if ended.not_announced:
+        return "nothing for the readings; look at the topic, its key and the pipeline's role"
+    if ended.error == "RejectionNotTold":
+        return "tell whoever uploaded it, to correct the file and upload it again; look at the topic and its key"
     if ended.error in _NOT_REDRIVEN:
         return f"{_NOT_REDRIVEN[ended.error]}\n  energy reprocess {site or 'SITE'} --stack {stack}"
     return (

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from energy import executions, lake, store
 from energy.contracts import ValidateInput
 from energy.errors import SiteConfigInvalid
+from energy.failures import REDRIVE_DAYS
 from energy.listed import Listed, listed
 from energy.manifest import Manifest
 from energy.recipes import ConfigSnapshot, config_snapshot, publication_recipe, reading_recipe
@@ -414,10 +415,10 @@ def _advice(missed: _Missed, status: str | None) -> str | None:
     """What to do about an execution that was started before; null where it still runs."""
     again = "upload the file again" if missed.event["detail-type"] == CREATED else "delete the file again"
     if status in _CAME_TO_NOTHING:
-        arn = executions.execution_arn(missed.execution)
+        redrive = f"energy redrive {missed.execution} --stack {settings().stack_name}"
         return (
-            "mend what its error says, then within 14 days: aws stepfunctions redrive-execution "
-            f"--execution-arn {arn}; where that changes nothing, or later: {again}"
+            f"mend what its error says, then within {REDRIVE_DAYS} days: {redrive}; "
+            f"where that changes nothing, or later: {again}"
         )
     if status == _SUCCEEDED and missed.why != _UNDELIVERED:
         return f"it ended well, and nothing came of it: look at what it says, then {again}"

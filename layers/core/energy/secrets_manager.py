@@ -1,4 +1,6 @@
-"""The door to Secrets Manager. A secret is read when it is first needed, and stays in this process's memory."""
+"""The door to Secrets Manager. A secret is read when it is first needed, and stays in this process's memory until it is
+refused where it is used: then it may have been rotated.
+"""
 
 import functools
 import json
@@ -32,3 +34,9 @@ def secret(arn: str) -> str:
     if len(values) != 1 or not isinstance(values[0], str) or not values[0].strip():
         raise SecretUnusable(arn)
     return values[0].strip()
+
+
+def read_anew(arn: str) -> str:
+    """The secret as it is now."""
+    secret.cache_clear()
+    return secret(arn)

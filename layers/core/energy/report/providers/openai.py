@@ -1,7 +1,7 @@
 """OpenAI, by its chat completions; the key lies in Secrets Manager."""
 
 from langchain_openai import ChatOpenAI
-from openai import LengthFinishReasonError
+from openai import AuthenticationError, LengthFinishReasonError
 from pydantic import SecretStr
 
 from energy import secrets_manager
@@ -14,10 +14,23 @@ RETRIES = 2
 
 
 def ask(model: str, secret_arn: str, prompt: Prompt, seconds: float) -> Reply:
-    """One answer of a model. Throttled and broken calls are tried again within the time."""
+    """One answer of a model. Throttled and broken calls are tried again within the time; with a refused key once, where
+    the secret holds another one by now.
+    """
+    key = secrets_manager.secret(secret_arn)
+    try:
+        return _ask_with(key, model, prompt, seconds)
+    except AuthenticationError:
+        rotated = secrets_manager.read_anew(secret_arn)
+        if rotated == key:
+            raise
+        return _ask_with(rotated, model, prompt, seconds)
+
+
+def _ask_with(key: str, model: str, prompt: Prompt, seconds: float) -> Reply:
     chat = ChatOpenAI(
         model=model,
-        api_key=SecretStr(secrets_manager.secret(secret_arn)),
+        api_key=SecretStr(key),
         timeout=seconds,
         max_retries=RETRIES,
         max_completion_tokens=MAX_TOKENS,
