@@ -279,7 +279,12 @@ def verdicts(life, role, action, resource):
 
 
 def test_what_is_forbidden_is_denied(life):
-    roles = [f"{name}FunctionRole" for name in FUNCTIONS] + ["PipelineRole", "BacklogRole", "UploadRuleRole"]
+    roles = [f"{name}FunctionRole" for name in FUNCTIONS] + [
+        "CrunchJobRole",
+        "PipelineRole",
+        "BacklogRole",
+        "UploadRuleRole",
+    ]
     assert sorted(roles) == sorted(role.name for role in life.aws.permissions.roles.values())
     table = [(role, *call) for role in roles for call in BY_NOBODY]
     table += [(f"{name}FunctionRole", action, resource) for name, action, resource in BY_OTHERS]
@@ -296,7 +301,7 @@ def test_what_is_forbidden_is_denied(life):
         ("BacklogRole", "s3:PutObject", f"{LAKE}/backlog/lists/run=r/uploads-x.json"),
         ("UploadRuleRole", "states:StartExecution", f"arn:aws:states:{HERE}:stateMachine:another"),
     ]
-    assert len(table) >= 15 * 19 + 46
+    assert len(table) >= 16 * 19 + 46
     assert [call for call in table if any(verdicts(life, *call))] == []
 
 

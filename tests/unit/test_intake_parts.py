@@ -9,7 +9,7 @@ import pytest
 from energy.errors import InputRejected
 from energy.intake import records
 from energy.intake.form import Evidence
-from energy.intake.judging import file_of
+from energy.intake.judging import file_of, prove
 from energy.intake.reading import Appliances, Pass
 from energy.intake.source import MAX_LINE_BYTES, open_source
 from energy.intake.spool import Spool
@@ -64,10 +64,10 @@ def test_passes_over_parts_add_up_to_a_pass_over_all(tmp_path):
     file = file_of(open_source(path), Rules(), UPLOADED, tmp_path)
     (chunk,) = file.chunks()
     evidence = Evidence(file.layout, file.rules.readings)
-    evidence.add(file.rows(chunk).rows)
+    prove(evidence, file.read(chunk))
     form = evidence.form()
     whole = Pass(file, form)
-    whole.read(0, file.rows(chunk).rows, may_hold_controls=False)
+    whole.read(0, file.read(chunk))
 
     together, proved = Pass(file, form), Evidence(file.layout, file.rules.readings)
     candidates = []
@@ -76,8 +76,9 @@ def test_passes_over_parts_add_up_to_a_pass_over_all(tmp_path):
         last = {0: 40, 40: 70, 70: 90}[first]
         part = records.Chunk(b"".join(lines[first:last]), chunk.first_line + first)
         done, told = Pass(file, form), Evidence(file.layout, file.rules.readings)
-        told.add(file.rows(part).rows)
-        done.read(0, file.rows(part).rows, may_hold_controls=False)
+        found = file.read(part)
+        prove(told, found)
+        done.read(0, found)
         candidates += [(done, done.candidates.whole(month)) for month in done.candidates.keys()]  # noqa: SIM118
         proved.absorb(told)
         numbers = together.absorb(done)
