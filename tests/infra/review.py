@@ -47,8 +47,8 @@ EXPECTED = {
 }
 # What may heal by itself, by the service that a task calls; beside it come that service's own stumbles.
 _HEALS = {"TransientError", "Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "States.Timeout"}
-HEALING = {"lambda": _HEALS, "sns": _HEALS, "glue": {"States.TaskFailed", "States.Timeout"}}
-STUMBLE = re.compile(r"(Lambda|SNS|Glue)\.[A-Z]\w+")
+HEALING = {"lambda": _HEALS, "sns": _HEALS, "aws-sdk": _HEALS, "glue": {"States.TaskFailed", "States.Timeout"}}
+STUMBLE = re.compile(r"(Lambda|SNS|Glue|S3)\.[A-Z]\w+")
 # Alarms on what must not happen even once, and what they compute where that is more than one metric.
 AT_ONCE = {"ExecutionsFailed": "failed - FILL(refused, 0)", "ExecutionsTimedOut": None, "ExecutionsAborted": None}
 OWN_TRUST = {"lambda.amazonaws.com"}  # what SAM writes; only functions of the account can be given the role
