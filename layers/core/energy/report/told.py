@@ -77,6 +77,16 @@ PATTERNS = (
     message("{number} reading(s) lie in the hour that clocks repeat in {zone}; the order in the file decided."),
     message("{number} timestamp(s) have no offset; read as local time in {zone}."),
     message("{number} row(s) hold no energy used, as another fuel, export or a total, and were left out."),
+    message(
+        "{number} appliance(s) have days without readings. The longest gap is that of {name}: {days} days from {day}"
+        " {clock}. Nothing is made up for it: missing readings are not zeros."
+    ),
+    message(
+        "{name} would draw {kw} kW on average. This looks like watt-hours or watts under a header that says kWh or kW:"
+        " if so, name the unit in the header, as wh, or under readings in config/<site>.yaml, and upload again. The"
+        " values were read as the header says."
+    ),
+    message("Dates are day first, which {date} proves."),
     message("Decimals are separated by a comma."),
     message("Timestamps are seconds since 1970, UTC."),
     message("Timestamps are milliseconds since 1970, UTC."),
