@@ -137,8 +137,8 @@ def test_a_language_that_the_report_does_not_speak_is_refused():
         (
             "GAP: 5 appliance(s) have days without readings. The longest gap is that of 'Oven': 17 days from 2026-03-02"
             " 08:00. Nothing is made up for it: missing readings are not zeros.",
-            "GAP: Bei 5 Gerät(en) fehlen Tage. Die längste Lücke hat 'Oven': 17 Tage ab Mo., 2. März 2026, 08:00 Uhr. Sie"
-            " wird nicht aufgefüllt: Fehlende Messwerte sind keine Nullen.",
+            "GAP: Bei 5 Gerät(en) fehlen Tage. Die längste Lücke hat 'Oven': 17 Tage ab Mo., 2. März 2026, 08:00 Uhr."
+            " Sie wird nicht aufgefüllt: Fehlende Messwerte sind keine Nullen.",
         ),
         ("nobody wrote a pattern for this", "nobody wrote a pattern for this"),
     ],
