@@ -10,6 +10,7 @@ lower bound; the two rules are to be compared, not believed.
 
 import datetime as dt
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,11 +83,10 @@ def _two_years(seed: int, noise: float) -> pl.DataFrame:
 
 
 def _real(folder: Path) -> Iterator[Row]:
-    files = sorted(folder.glob("*.csv"))
-    if not files:
+    every = list(_homes(folder))
+    if not every:
         raise SystemExit(f"{folder} has no CSV of hourly readings.")
     for of, name in (("used", "hours in use"), ("all", "all hours")):
-        every = [(path.stem, pl.read_csv(path, try_parse_dates=True)) for path in files]
         counts = {stem: _spiked(frame, of) for stem, frame in every}
         counts["all homes"] = {
             method: np.sum([one[method] for one in counts.values()], axis=0) for method in (ROBUST, SPECIFICATION)
@@ -101,6 +101,15 @@ def _real(folder: Path) -> Iterator[Row]:
                     **measured,
                     "aim": HOMES_AIM * float(specification["f1"] or 0.0) if method == ROBUST else None,
                 }
+
+
+def _homes(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
+    for path in sorted(folder.glob("*.csv")):
+        frame = pl.read_csv(path, try_parse_dates=True)
+        if missing := {"timestamp", "appliance", "kwh"} - set(frame.columns):
+            print(f"{path.name} has no {', '.join(sorted(missing))}: left out", file=sys.stderr)
+        else:
+            yield path.stem, frame
 
 
 def _spiked(frame: pl.DataFrame, of: str) -> dict[str, np.ndarray]:

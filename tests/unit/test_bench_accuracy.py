@@ -71,6 +71,7 @@ def test_unusual_hours_are_measured_by_both_rules_on_homes_as_they_are_and_with_
     start, day = dt.datetime(2024, 1, 1), [1.0 if hour in {7, 19} else 0.2 for hour in range(24)]
     hours = [(start + dt.timedelta(hours=n), day[n % 24] * (1 + n % 5 / 50)) for n in range(40 * 24)]
     lines = [f"{at:%Y-%m-%d %H:%M:%S},heater,{kwh:.4f}" for at, kwh in hours]
+    (tmp_path / "daily.csv").write_text("unique_id,ds,y\nhome,2024-01-01,1\n")
     (tmp_path / "home.csv").write_text("timestamp,appliance,kwh\n" + "\n".join(lines) + "\n")
     rows = {(row["case"], row["method"]): row for row in anomaly_accuracy.rows(tmp_path)}
     spiked = {method: rows["home, spikes in 2% of all hours", method] for method in ("robust", "mean_2std")}
