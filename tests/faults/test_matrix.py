@@ -220,7 +220,7 @@ def _no_faults_left(aws):
     aws._jobs.failing.clear()
 
 
-LARGE = 300_000_001
+LARGE = 2_000_000_001
 
 
 def run(aws: LocalAws, site: str, size: int = 1):
@@ -322,7 +322,7 @@ def test_where_nobody_can_be_told_the_execution_and_a_queue_still_know(aws, monk
 
 
 def test_a_site_that_is_too_large_for_a_function_is_crunched_by_spark(aws):
-    aws.fail_next("aggregate", "SiteTooLarge", "site 'large' would have up to 9,000,001 readings")
+    aws.fail_next("aggregate", "SiteTooLarge", "site 'large' would have up to 10,000,001 hours")
     done = run(aws, "large-site")
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     crunched = ["Aggregate readings", "Crunch with Spark", "Read what Spark found", "Anything usable?"]

@@ -325,7 +325,9 @@ def test_every_state_of_the_machine_was_entered_by_these_tests(aws):
     assert len(state_names(definition)) >= 20
     if len(aws.executions()) < 25:
         pytest.skip("only with all tests of this file")
-    assert state_names(definition) - entered == set()
+    # Those that crunch large uploads are entered by tests/faults, and by tests/spark.
+    by_spark = {"Crunch with Spark", "Read what Spark found", "Anything usable?", "Keep those found"}
+    assert state_names(definition) - entered == by_spark
 
 
 def state_names(machine: dict) -> set[str]:
