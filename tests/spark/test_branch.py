@@ -17,9 +17,10 @@ from local.glue_jobs import ROOT
 from tools.zips import script
 
 # What no call of ours needs, or none that happens here; tests/e2e/test_least_privilege.py makes the functions meet it.
+LAKE = "arn:aws:s3:::energy-lakebucket-local"
 NOT_MET_HERE = {
     "CrunchJobRole/ReadUploads: s3:GetObject on": "a deletion, of a site that is too large for a function",
-    "CrunchJobRole/ReadWhatIsKnown: s3:GetObject on arn:aws:s3:::energy-lakebucket-local/forecast/history": "what was forecast before",
+    f"CrunchJobRole/ReadWhatIsKnown: s3:GetObject on {LAKE}/forecast/history": "what was forecast before",
     "CrunchJobRole/WriteResults: s3:GetObject on": "a write that is repeated compares itself with what is there",
     "CrunchJobRole/FetchTheScript": "Glue fetches the script",
     "CrunchJobRole/WriteLogs": "Glue writes the logs",
