@@ -43,6 +43,10 @@ _RUNTIME_MODULES = (
 )
 
 
+class ShutDownError(Exception):
+    """A function was called when its runtime had been stopped."""
+
+
 @dataclass(frozen=True)
 class Function:
     """A deployed function. `folders` are its own and its layers', in the order of its import path.
@@ -151,7 +155,7 @@ class LambdaRuntime:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             if self._stopped:
-                raise RuntimeError("the local AWS is shut down")
+                raise ShutDownError("the local AWS is shut down")
             sandbox = Sandbox(function, self._environment(function), log_file, self.guard)
             self._all.append(sandbox)
         return sandbox

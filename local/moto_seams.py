@@ -59,6 +59,8 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 
+from local.lambda_runtime import ShutDownError
+
 Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
 Judging = Callable[[str, str, dict[str, Any]], None]
@@ -467,7 +469,9 @@ def executions_tell_their_end() -> Iterator[None]:
     def terminated(self: Any) -> None:
         try:
             original(self)
-            _tell_end(self.execution)
+            # Whoever shuts the local AWS down hears no more of what it stops.
+            with contextlib.suppress(ShutDownError):
+                _tell_end(self.execution)
         finally:
             self.execution.has_ended = True
 

@@ -13,7 +13,7 @@ from energy.manifest import Manifest
 from local import LakeFolder, LocalAws
 from tests.backlog.__main__ import READINGS_A_FILE, content, drive, fill, is_idle, key, published
 
-FILES, SITES = 30, 3
+SITES = 3
 
 
 def energy(*arguments, code=0):
@@ -25,19 +25,20 @@ def energy(*arguments, code=0):
 @pytest.mark.slow
 def test_killed_while_it_reads_and_while_it_publishes_nothing_is_lost_and_nothing_is_there_twice(tmp_path):
     folder = tmp_path / "lake"
-    fill(folder, FILES, SITES)
+    files, sites = 18, 6
+    fill(folder, files, sites)
     read = drive(folder, r"Read uploads: 1\d of", kill_after_seconds=1)
     assert read.code is None
     # The least that a kill may cost is what came since the lake was saved: here it may be all.
-    publishing = drive(folder, "Publish sites: 1 of", kills=2, chance=random.Random(1))
+    publishing = drive(folder, "Publish sites: [1-9] of", kills=2, chance=random.Random(1))
     assert publishing.code is None
     last = drive(folder)
     assert last.code == 0, last.said
-    found = published(folder, FILES, SITES)
+    found = published(folder, files, sites)
     assert (found.lost, found.twice) == ([], [])
-    assert found.readings == FILES * READINGS_A_FILE
+    assert found.readings == files * READINGS_A_FILE
     executions = len(LakeFolder(folder).executions())
-    assert is_idle(drive(folder), FILES)
+    assert is_idle(drive(folder), files)
     assert len(LakeFolder(folder).executions()) == executions
 
 

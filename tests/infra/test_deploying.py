@@ -106,7 +106,7 @@ def test_make_deploys_for_the_processor_that_it_builds_for():
     assert "arm64" not in dry_run("deploy")
     # What `sam build` hands on to the Makefiles of layers and functions.
     mentions = subprocess.run(
-        ["make", "-f", "-", "told", "ARCH=arm64"],
+        ["make", "--no-print-directory", "-f", "-", "told", "ARCH=arm64"],
         cwd=ROOT,
         input="include packaging.mk\ntold:\n\t@echo $$ARCH\n",
         check=True,
