@@ -1,8 +1,10 @@
-"""State "Crunch with Spark": validates, aggregates and detects anomalies where an upload or a site is too large for the
-functions that do it otherwise. Runs on AWS Glue 5.1 (Spark 3.5.6, Python 3.11).
+"""What is too much for functions, on AWS Glue 5.1 (Spark 3.5.6, Python 3.11).
 
-Results are the functions' own, by their own code (`energy`): here only what is done for each part of a file and for
-each month is spread over many machines. What there is to tell is left in S3 for the state machine.
+State "Crunch with Spark" validates, aggregates and detects anomalies where an upload or a site is too large for them;
+state "Forecast with Spark" forecasts where there are more series than they have time for.
+
+Results are the functions' own, by their own code (`energy`): here only what is done for each part of a file, for each
+month and for each series is spread over many machines. What there is to tell is left in S3 for the state machine.
 """
 
 import argparse
@@ -14,11 +16,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from energy import anomalies, drafting, ingestion, lake, store
+from energy import anomalies, drafting, forecast_publication, forecast_statsforecast, ingestion, lake, store
 from energy.contracts import (
     AggregateInput,
     CrunchOutput,
     DetectInput,
+    ForecastBySpark,
+    Publication,
     ValidateInput,
     ValidateOutput,
 )
@@ -35,8 +39,8 @@ _ROWS_A_BATCH = 250_000
 
 
 def main(arguments: Sequence[str] | None = None, archive: Path | None = None) -> None:
-    """Crunches what the arguments name; Glue adds arguments of its own, which nobody needs here. `archive` holds this
-    code, where the workers do not have it.
+    """Crunches the upload, or forecasts the publication, that the arguments name; Glue adds arguments of its own, which
+    nobody needs here. `archive` holds this code, where the workers do not have it.
     """
     told, _ = _parser().parse_known_args(arguments)
     environment = {name.upper(): value for name in Settings.model_fields if (value := getattr(told, name)) is not None}
@@ -44,10 +48,14 @@ def main(arguments: Sequence[str] | None = None, archive: Path | None = None) ->
     spark = session(environment)
     if archive is not None:
         spark.sparkContext.addPyFile(str(archive))
-    done = crunch(spark, json.loads(told.event), told.execution, told.round)
-    store.put(
-        lake.crunched_key(told.execution, told.round), done.model_dump_json(indent=1).encode(), "application/json"
-    )
+    done: CrunchOutput | ForecastBySpark
+    if told.publication is None:
+        done = crunch(spark, json.loads(told.event), told.execution, told.round)
+        key = lake.crunched_key(told.execution, told.round)
+    else:
+        done = forecast(spark, Publication.model_validate_json(told.publication))
+        key = lake.forecast_by_spark_key(told.execution, told.round)
+    store.put(key, done.model_dump_json(indent=1).encode(), "application/json")
 
 
 def session(environment: dict[str, str]) -> SparkSession:
@@ -84,6 +92,15 @@ def crunch(spark: SparkSession, event: dict[str, object], execution: str, round_
     return CrunchOutput(site=validated.site, validated=validated, publication=publication, anomalies=found)
 
 
+def forecast(spark: SparkSession, publication: Publication) -> ForecastBySpark:
+    """What "Forecast with statsforecast" answers without Prophet, each series on whichever worker is free."""
+    history = forecast_publication.read_history(publication)
+    outside = forecast_publication.read_outside(publication, history)
+    made = forecast_statsforecast.forecast(history, {}, outside, Spread(spark))
+    result = forecast_publication.publish_of_many(made, history, publication)
+    return ForecastBySpark(site=publication.site, result=result)
+
+
 def _validated_before(execution: str, round_number: int) -> ValidateOutput | None:
     """What an earlier round has found: where another upload was published first, only the tables are made again."""
     for earlier in range(round_number - 1, 0, -1):
@@ -94,7 +111,9 @@ def _validated_before(execution: str, round_number: int) -> ValidateOutput | Non
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--event", required=True, help="what S3 told of the upload, as the state machine has it: JSON")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--event", help="what S3 told of the upload to crunch, as the state machine has it: JSON")
+    asked.add_argument("--publication", help="whose tables to forecast from, as the state machine has it: JSON")
     parser.add_argument("--execution", required=True, help="the execution to answer")
     parser.add_argument("--round", type=int, default=1, help="how often it has tried to publish")
     for name in Settings.model_fields:

@@ -46,6 +46,13 @@ VERBS = {
 }
 SNS, GLUE, S3 = "sns:publish", "glue:startJobRun.sync", "aws-sdk:s3:getObject"
 
+PARAMETERS = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+# One byte, and one appliance, more than functions are given.
+LARGE = PARAMETERS["LambdaMaxBytes"]["Default"] + 1
+MANY = PARAMETERS["LambdaMaxAppliances"]["Default"] + 1
+BY_SIZE = {"Crunch with Spark", "Read what Spark found"}
+BY_NUMBER = {"Forecast with Spark", "Read what Spark forecast"}
+
 # Attempts and longest waits of the three kinds of retry, as docs/operations.md promises them.
 STUMBLED = (7, [2, 4, 8, 16, 32, 60])
 TRANSIENT = (5, [2, 4, 8, 16])
@@ -105,6 +112,8 @@ ENDS = {
     "Detect anomalies": OWN,
     "Forecast with Prophet": SUCCEEDED,
     "Forecast with statsforecast": SUCCEEDED,
+    "Forecast with Spark": SUCCEEDED,
+    "Read what Spark forecast": SUCCEEDED,
     "Generate report": "ReportMissing",
     "Refresh partitions": OWN,
     "Announce": SUCCEEDED,
@@ -161,6 +170,7 @@ class Functions:
                 "already_published": False,
                 "pub": "p",
                 "readings": 24,
+                "appliances": MANY if site.startswith("many-") else 1,
                 "changes": ["raw: 24 rows accepted"],
             },
             "DetectAnomaliesFunction": {"count": 3, "table_prefix": "anomalies/", "summary_key": "summary"},
@@ -181,8 +191,12 @@ class Jobs:
     def start(self, name: str, run_id: str, arguments: dict[str, str]) -> JobRun:
         if self.failing:
             return JobRun(self.failing.pop(), "as told")
-        site = arguments["--execution"]
+        site, round_number = arguments["--execution"], int(arguments["--round"])
         found = self.functions.payloads(site)
+        if "--publication" in arguments:
+            forecast = {"site": site, "result": found["ForecastStatsforecastFunction"]}
+            self.aws.put(lake.forecast_by_spark_key(site, round_number), json.dumps(forecast).encode())
+            return JobRun("SUCCEEDED")
         crunched = {
             "site": site,
             "validated": found["ValidateFunction"],
@@ -191,7 +205,7 @@ class Jobs:
             "rejection": None,
             "gone": False,
         }
-        self.aws.put(lake.crunched_key(site, int(arguments["--round"])), json.dumps(crunched).encode())
+        self.aws.put(lake.crunched_key(site, round_number), json.dumps(crunched).encode())
         return JobRun("SUCCEEDED")
 
 
@@ -220,10 +234,6 @@ def _no_faults_left(aws):
     yield
     aws.clear_faults()
     aws._jobs.failing.clear()
-
-
-# One byte more than functions are given.
-LARGE = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]["LambdaMaxBytes"]["Default"] + 1
 
 
 def run(aws: LocalAws, site: str, size: int = 1):
@@ -267,9 +277,9 @@ def expected(cell: Cell, error: str) -> tuple[str, str | None, str | None]:
 
 def test_no_task_and_no_way_to_fail_was_left_out():
     assert set(TASKS) == set(ENDS)
-    assert len(TASKS) >= 11
+    assert len(TASKS) >= 13
     assert set(DATA_ERRORS) == {task for task, calls in TASKS.items() if calls not in SERVICE_FAULTS}
-    assert len(CELLS) >= 184, len(CELLS)
+    assert len(CELLS) >= 204, len(CELLS)
 
 
 @pytest.mark.parametrize("number", range(len(CELLS)), ids=[f"{c.task}-{c.error}-{c.times}" for c in CELLS])
@@ -277,7 +287,8 @@ def test_every_failure_ends_where_it_should_and_is_told(aws, number):
     cell = CELLS[number]
     told = len(aws.notifications())
     error = fail(aws, cell)
-    done = run(aws, f"cell-{number}", LARGE if TASKS[cell.task] in (GLUE, S3) else 1)
+    site = f"many-{number}" if cell.task in BY_NUMBER else f"cell-{number}"
+    done = run(aws, site, LARGE if cell.task in BY_SIZE else 1)
 
     status, ends_with, failed_at = expected(cell, error)
     states = visits(done.history)
@@ -347,6 +358,16 @@ def test_both_forecasts_may_fail_and_the_numbers_are_published(aws):
     done = run(aws, "no-forecast")
     assert done.status == "SUCCEEDED"
     assert "No forecast" in done.states
+
+
+def test_where_spark_gives_no_forecast_it_is_said_why(aws):
+    aws._jobs.failing += ["TIMEOUT", "TIMEOUT"]
+    done = run(aws, "many-no-forecast")
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    assert "Forecast with Prophet" not in done.states
+    entered = [event["stateEnteredEventDetails"] for event in done.history if "stateEnteredEventDetails" in event]
+    (report,) = [json.loads(one["input"]) for one in entered if one["name"] == "Generate report"]
+    assert report[1] == {"result": None, "notes": ["Spark gave no forecast: as told"]}
 
 
 def test_the_matrix_tells_its_size(aws, capsys):

@@ -209,12 +209,13 @@ def test_every_function_reads_what_its_state_needs_and_nothing_else(resources):
 
 
 def test_the_job_may_do_what_the_functions_may_for_which_it_stands(resources):
-    stood_for = ("ValidateFunction", "AggregateFunction", "DetectAnomaliesFunction")
+    stood_for = ("ValidateFunction", "AggregateFunction", "DetectAnomaliesFunction", "ForecastStatsforecastFunction")
     role = resources["CrunchJobRole"]["Properties"]
     own = "crunched/*"
     assert keys_allowed(role, "s3:PutObject") == {own}.union(*(WRITES[name] for name in stood_for))
     read = {own}.union(*(READS[name] | WRITES[name] for name in stood_for))
-    assert keys_allowed(role, "s3:GetObject") == read
+    # Aggregation reads what was forecast before; whoever forecasts may read all of that.
+    assert keys_allowed(role, "s3:GetObject") == read - {"forecast/history/*"}
     assert not keys_allowed(role, "s3:DeleteObject")
 
 
@@ -230,6 +231,10 @@ def test_the_job_runs_the_versions_of_the_layers_on_the_newest_glue(resources):
     for layer in ("core", "polars"):
         for name, version in locked_versions(ROOT / "layers" / layer / "requirements.txt").items():
             assert locked.get(name, version) == version, name
+    forecasting = locked_versions(ROOT / "functions" / "forecast_statsforecast" / "requirements.txt")
+    assert {
+        name: forecasting[name] for name in ("statsforecast", "coreforecast", "statsmodels", "fastparquet")
+    }.items() <= (installed.items())
     assert {"polars", "pydantic", "pyyaml", "tzdata"} <= set(installed)
     settings = {name for name in arguments if name.removeprefix("--") in Settings.model_fields}
     assert settings == {

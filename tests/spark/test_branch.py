@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from energy import lake
 from energy.manifest import Manifest
@@ -17,16 +18,15 @@ from local.glue_jobs import ROOT
 from tools.zips import script
 
 # What no call of ours needs, or none that happens here; tests/e2e/test_least_privilege.py makes the functions meet it.
-LAKE = "arn:aws:s3:::energy-lakebucket-local"
 NOT_MET_HERE = {
     "CrunchJobRole/ReadUploads: s3:GetObject on": "a deletion, of a site that is too large for a function",
-    f"CrunchJobRole/ReadWhatIsKnown: s3:GetObject on {LAKE}/forecast/history": "what was forecast before",
     "CrunchJobRole/WriteResults: s3:GetObject on": "a write that is repeated compares itself with what is there",
     "CrunchJobRole/FetchTheScript": "Glue fetches the script",
     "CrunchJobRole/WriteLogs": "Glue writes the logs",
     "PipelineRole/RunTheJob: glue:GetJobRuns": "Step Functions waits for the job",
     "PipelineRole/RunTheJob: glue:BatchStopJobRun": "Step Functions stops the job with its execution",
 }
+MOST = 2
 CRUNCHED = ["Crunch with Spark", "Read what Spark found", "Anything usable?"]
 CONFIGURATION = b"timezone: Europe/Berlin\ntariff: {currency: EUR, price: 0.32}\nco2: {country: DE}\n"
 
@@ -41,6 +41,18 @@ def readings(days: int = 40) -> bytes:
     return "\n".join(rows).encode()
 
 
+def readings_of_many(days: int = 40) -> bytes:
+    """Three appliances and their total: one appliance has a week alone, and one too little to say how sure it is."""
+    rows = ["timestamp,appliance,kwh"]
+    for hour in range(24 * days):
+        moment = dt.datetime(2026, 3, 2) + dt.timedelta(hours=hour)
+        for number, first in enumerate((0, days - 8, days - 2)):
+            if hour >= 24 * first:
+                kwh = (1 + number + (hour // 24 + number) % 7 / 3 + hour * (7 + number) % 11 / 10) / 10
+                rows.append(f"{moment:%Y-%m-%d %H:%M:%S},m{number},{kwh:.3f}")
+    return "\n".join(rows).encode()
+
+
 def with_packed_job(aws: LocalAws, folder) -> None:
     for name, job in aws._jobs.jobs.items():
         script(ROOT / "jobs" / "crunch.py", folder / "crunch.py")
@@ -49,7 +61,7 @@ def with_packed_job(aws: LocalAws, folder) -> None:
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
-    parameters = {"LambdaMaxBytes": "1000", "Encryption": "aws:kms"}
+    parameters = {"LambdaMaxBytes": "1000", "LambdaMaxAppliances": str(MOST), "Encryption": "aws:kms"}
     with LocalAws(skip_retry_waits=True, parameters=parameters) as aws:
         with_packed_job(aws, tmp_path_factory.mktemp("packed"))
         aws.put("config/large.yaml", CONFIGURATION)
@@ -68,14 +80,19 @@ def rejected(aws):
     return aws.wait(aws.put("raw/unusable/readings.csv", readings().replace(b"2026-", b"x")), timeout_seconds=600)
 
 
+@pytest.fixture(scope="module")
+def many(aws):
+    return aws.wait(aws.put("raw/many/readings.csv", readings_of_many()), timeout_seconds=600)
+
+
 def table(aws, manifest, name):
-    frames = []
-    for partition in manifest.tables[name]:
-        listed = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix=partition.prefix)["Contents"]
-        for found in listed:
-            body = aws.client("s3").get_object(Bucket=aws.bucket, Key=found["Key"])["Body"].read()
-            frames.append(pl.read_parquet(io.BytesIO(body)))
-    return pl.concat(frames)
+    return pl.concat(below(aws, partition.prefix) for partition in manifest.tables[name])
+
+
+def below(aws, prefix):
+    listed = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix=prefix)["Contents"]
+    bodies = (aws.client("s3").get_object(Bucket=aws.bucket, Key=found["Key"])["Body"].read() for found in listed)
+    return pl.concat(pl.read_parquet(io.BytesIO(body)) for body in bodies)
 
 
 def test_a_large_upload_is_published_with_all_its_tables(aws, published):
@@ -123,7 +140,27 @@ def test_a_version_that_is_published_or_gone_needs_no_second_run(aws, published)
     assert (gone.status, gone.output) == ("SUCCEEDED", {"key": "raw/large/readings.csv", "gone": True})
 
 
-def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, rejected):
+def test_many_series_are_forecast_by_spark_as_the_function_forecasts_them(aws, many):
+    assert many.status == "SUCCEEDED", (many.error, many.cause)
+    by_spark = ["Many appliances?", "Forecast with Spark", "Read what Spark forecast"]
+    assert [state for state in many.states if state in by_spark] == by_spark
+    assert "Forecast with Prophet" not in many.states
+    (asked,) = [
+        json.loads(event["taskScheduledEventDetails"]["parameters"])["Arguments"]
+        for event in many.history
+        if "--publication" in event.get("taskScheduledEventDetails", {}).get("parameters", "")
+    ]
+    key = lake.forecast_by_spark_key(asked["--execution"], int(asked["--round"]))
+    result = json.loads(aws.client("s3").get_object(Bucket=aws.bucket, Key=key)["Body"].read())["result"]
+    event = {"publication": json.loads(asked["--publication"]), "prophet": None, "prophet_error": "it was not asked"}
+    alone = aws.invoke("forecast_statsforecast", event).payload
+    for prefix in ("total_prefix", "appliances_prefix", "history_prefix", "backtest_prefix"):
+        assert_frame_equal(below(aws, result[prefix]), below(aws, alone[prefix]), rel_tol=1e-9, abs_tol=1e-12)
+    assert below(aws, result["appliances_prefix"])["appliance"].n_unique() == 3
+    assert result["notes"][0] == "prophet left out: Spark forecasts the 4 series of this site without it"
+
+
+def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, rejected, many):
     judged = aws.permissions.journal.read()
     assert sum(one.role == "CrunchJobRole" for one in judged) > 50
     assert [one for one in judged if not one.allowed] == []

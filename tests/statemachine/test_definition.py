@@ -106,6 +106,8 @@ def test_the_machine_has_the_states_that_the_design_names():
         "Detect anomalies",
         "Forecast with Prophet",
         "Forecast with statsforecast",
+        "Forecast with Spark",
+        "Read what Spark forecast",
         "Generate report",
         "Refresh partitions",
         "Announce",
@@ -119,6 +121,7 @@ def test_the_machine_has_the_states_that_the_design_names():
         "Anything new?",
         "Anything left to publish?",
         "Anything to announce?",
+        "Many appliances?",
         "Did Prophet forecast?",
         "Another round?",
         "Was the report written?",
@@ -200,7 +203,7 @@ def test_states_all_stands_alone_and_last():
                 assert catcher["ErrorEquals"] == ["States.ALL"], name
                 assert position == len(catchers) - 1, name
                 checked += 1
-    assert checked == 5
+    assert checked == 7
 
 
 def test_every_choice_has_a_default():
@@ -224,7 +227,7 @@ def test_failures_have_a_name_of_their_own_and_a_cause():
 def test_placeholders_are_exactly_the_substitutions_of_the_template():
     placeholders = set(re.findall(r"\$\{(\w+)}", DEFINITION.read_text()))
     assert placeholders == set(TEMPLATE["Resources"]["Pipeline"]["Properties"]["DefinitionSubstitutions"])
-    assert len(placeholders) == 11
+    assert len(placeholders) == 12
 
 
 def test_messages_fit_what_sns_takes_as_a_subject():

@@ -257,6 +257,13 @@ class ForecastStatsforecastInput(Contract):
     prophet_error: str | None = None
 
 
+class ForecastBySpark(Contract):
+    """What the job behind "Forecast with Spark" leaves for the state machine; `site` is whose forecast it is."""
+
+    site: str
+    result: ForecastResult
+
+
 class ForecastOutcome(Contract):
     """What the forecasting branch ends with: a result, or the reasons why there is none."""
 

@@ -1,5 +1,6 @@
 """Forecasts of appliances that add up to the forecast of their total."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,12 +20,12 @@ def coherent(
     2019), solved for one level. Where no forecast may be off, the total gives way.
     """
     variance = {name: reach[name] ** 2 for name in (None, *members)}
-    whole = sum(variance.values())
+    whole = math.fsum(variance.values())
     moved: dict[str | None, list[float]] = {name: [] for name in (None, *members)}
     for position, total in enumerate(forecasts[None]):
-        gap = total - sum(forecasts[name][position] for name in members)
+        gap = total - math.fsum(forecasts[name][position] for name in members)
         for name in members:
             share = variance[name] / whole if whole else 0.0
             moved[name].append(round(max(forecasts[name][position] + gap * share, 0.0), KWH_DECIMALS))
-        moved[None].append(sum(moved[name][position] for name in members))
+        moved[None].append(math.fsum(moved[name][position] for name in members))
     return moved

@@ -1,6 +1,7 @@
 """What a forecast may learn from: the complete days of a site, all appliances together and each alone."""
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -50,7 +51,7 @@ def history(daily: Iterable[Mapping[str, Any]]) -> History:
     current = {name: series for name, series in every.items() if series and (newest - max(series)).days < CURRENT_DAYS}
     summed = _in_total(current)
     common = _common_days(current, summed)
-    total = {day: sum(current[name][day] for name in sorted(summed)) for day in sorted(common)}
+    total = {day: math.fsum(current[name][day] for name in summed) for day in sorted(common)}
     own = {name: {day: kwh for day, kwh in series.items() if day <= max(total)} for name, series in current.items()}
     left_out = [note for name, series in every.items() if (note := _left_out(name, series, own, summed, total))]
     return History(

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -62,6 +63,13 @@ def publish_median(
     with_notes = dataclasses.replace(forecast, notes=[*_prophet_notes(request, declined), *forecast.notes])
     result = publish(with_notes, history, request.publication, _by(request, declined))
     return result.model_copy(update={"fell_back": request.prophet is None and declined is None})
+
+
+def publish_of_many(forecast: SiteForecast, history: History, publication: Publication) -> ForecastResult:
+    """The same for a forecast of so many series that Prophet was not asked."""
+    note = f"prophet left out: Spark forecasts the {1 + len(history.appliances)} series of this site without it"
+    with_note = dataclasses.replace(forecast, notes=[note, *forecast.notes])
+    return publish(with_note, history, publication, by="spark")
 
 
 def _by(request: ForecastStatsforecastInput, declined: EnergyError | None) -> str:
@@ -213,7 +221,7 @@ def _days(series: SeriesForecast, days: list[dt.date]) -> Iterator[ForecastDay]:
 
 
 def _sum_kwh(series: SeriesForecast) -> float:
-    return round(sum(series.band.yhat), KWH_DECIMALS)
+    return round(math.fsum(series.band.yhat), KWH_DECIMALS)
 
 
 def _result_notes(notes: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from energy.documents import YearDecomposition
@@ -10,6 +11,7 @@ from energy.forecast_calibration import Fitted, reach_kwh
 from energy.forecast_coherence import coherent
 from energy.forecast_history import History, Series
 from energy.forecasting import MODEL_ERRORS, SeriesForecast, SiteForecast, noted_reason, reason, settled
+from energy.spreading import Each
 
 # kWh by day ahead, by days back, by appliance; None is the total.
 Moved: TypeAlias = dict[str | None, dict[int, Sequence[float]]]
@@ -24,28 +26,33 @@ class Answer:
     notes: list[str] = field(default_factory=list)
 
 
-def site_forecast(
+# What is asked of one series, by its name; the total's is None.
+Ask: TypeAlias = Callable[[str | None, Series], Answer]
+
+
+def site_forecast(  # noqa: PLR0913, PLR0917 (what is known of a site, and how it is asked)
     history: History,
     model: str,
-    ask: Callable[[str | None, Series], Answer],
+    ask: Ask,
     year: YearDecomposition | None = None,
     notes: Sequence[str] = (),
+    each: Each = map,
 ) -> SiteForecast:
     """The answers for the total (named None) and for every appliance, made to add up, with bands and backtests; `notes`
-    are told beside those of each.
+    are told beside those of each. No series knows of another until all have answered: `each` may ask them in any place.
 
     An appliance that the models cannot forecast is noted and left out; ForecastFailed if it is the total.
     """
-    try:
-        answers: dict[str | None, Answer] = {None: ask(None, history.total)}
-    except MODEL_ERRORS as error:
-        raise ForecastFailed(model, reason(error)) from error
+    questions: list[tuple[str | None, Series]] = [(None, history.total), *history.appliances.items()]
+    answers: dict[str | None, Answer] = {}
     skipped: list[str] = []
-    for name, series in history.appliances.items():
-        try:
-            answers[name] = ask(name, series)
-        except MODEL_ERRORS as error:
-            skipped.append(f"{name}: no forecast by {model}: {noted_reason(error)}")
+    for (name, _), answer in zip(questions, each(partial(_asked, ask), questions), strict=True):
+        if isinstance(answer, Answer):
+            answers[name] = answer
+        elif name is None:
+            raise ForecastFailed(model, reason(answer)) from answer
+        else:
+            skipped.append(f"{name}: no forecast by {model}: {noted_reason(answer)}")
     moved, adds_up = _made_to_add_up(history.members, {name: each.fitted for name, each in answers.items()})
     forecasts = {name: _series_forecast(name, each, moved[name]) for name, each in answers.items()}
     noted = [note for each in forecasts.values() for note in each.notes]
@@ -56,6 +63,14 @@ def site_forecast(
         coherent=adds_up,
         year=year,
     )
+
+
+def _asked(ask: Ask, question: tuple[str | None, Series]) -> Answer | Exception:
+    """The answer, or why the models have none."""
+    try:
+        return ask(*question)
+    except MODEL_ERRORS as error:
+        return error
 
 
 def _made_to_add_up(members: Sequence[str], fitted: Mapping[str | None, Fitted]) -> tuple[Moved, bool]:

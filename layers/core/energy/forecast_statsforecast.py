@@ -31,6 +31,7 @@ from energy.forecasting import (
     finite,
     noted_reason,
 )
+from energy.spreading import Each
 
 NAME = "statsforecast"
 # Below a week no model knows a weekday; below two, Theta and Prophet see a trend in noise.
@@ -47,18 +48,21 @@ Model: TypeAlias = Callable[[list[float]], Band]
 ByProphet: TypeAlias = Mapping[str | None, Mapping[int, Sequence[float]]]
 
 
-def forecast(history: History, prophet: ByProphet, outside: Outside = NOTHING_OUTSIDE) -> SiteForecast:
+def forecast(
+    history: History, prophet: ByProphet, outside: Outside = NOTHING_OUTSIDE, each: Each = map
+) -> SiteForecast:
     """Per series the median of its models, Prophet's forecasts among them where there are some; and the total's year
-    taken apart, where there is one.
+    taken apart, where there is one. `each` spreads the series.
 
     ForecastFailed if none of the four takes the total: then Prophet's own forecast stands.
     """
-    days_back = cutoffs(history)
+    # Not the history itself: what is asked travels to every worker.
+    last_day, days_back, temperature = history.last_day, cutoffs(history), outside.temperature
 
     def ask(name: str | None, series: Series) -> Answer:
-        return answer(name, series, history.last_day, days_back, prophet.get(name, {}), outside.temperature)
+        return answer(name, series, last_day, days_back, prophet.get(name, {}), temperature)
 
-    return site_forecast(history, NAME, ask, decomposition(history.total), outside.notes)
+    return site_forecast(history, NAME, ask, decomposition(history.total), outside.notes, each)
 
 
 def answer(  # noqa: PLR0913, PLR0917 (what is known of one series)
@@ -207,7 +211,7 @@ def _mean_band(means: list[float], errors: list[float], samples: int) -> Band:
     from scipy.special import stdtrit
 
     freedom = len(errors) - len(errors) // samples
-    sd = math.sqrt(sum(error**2 for error in errors) / freedom) if freedom else math.nan
+    sd = math.sqrt(math.fsum(error**2 for error in errors) / freedom) if freedom else math.nan
     reaches = [
         side * float(stdtrit(freedom, (1 + level) / 2)) * sd * math.sqrt(1 + 1 / samples)
         for level in (LEVEL, OUTER_LEVEL)

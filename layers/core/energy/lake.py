@@ -134,6 +134,11 @@ def crunched_key(execution: str, round_number: int) -> str:
     return f"{CRUNCHED_PREFIX}execution={execution}/round={round_number}.json"
 
 
+def forecast_by_spark_key(execution: str, round_number: int) -> str:
+    """The same for a forecast that the job has made."""
+    return f"{CRUNCHED_PREFIX}execution={execution}/round={round_number}-forecast.json"
+
+
 def backlog_items_key(run: str, what: str, digest: str) -> str:
     """What one round of a run through the backlog goes through; `digest` is that of the list."""
     return f"{BACKLOG_PREFIX}lists/run={run}/{what}-{digest}.json"

@@ -21,6 +21,8 @@ PATTERNS = (
     message("median of {models}"),
     message("Prophet could not be used in this run; the execution says why"),
     message("prophet left out: {reason}"),
+    message("Spark forecasts the {number} series of this site without it"),
+    message("Spark gave no forecast: {reason}"),
     message("prophet failed: {reason}"),
     message("statsforecast failed: {reason}"),
     message("and {number} more"),
