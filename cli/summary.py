@@ -1,5 +1,6 @@
 """What is published for a site, in one screen: appliances, anomalies, forecast, report."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from local.lake_folder import LakeFolder
 
 _NOTHING = "\N{EN DASH}"
+# What fits a screen; the tables and the report have all.
+_MOST_APPLIANCES = 20
 
 
 def show(folder: "LakeFolder", site: str, manifest: Manifest, console: Console) -> None:
@@ -89,7 +92,7 @@ def show_doubts(folder: "LakeFolder", site: str, key: str, console: Console) -> 
 
 def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table:
     table = _table("Appliance", "kWh", "Share", "Peak hour", "Anomalies")
-    for appliance, total, share, peak_hour in rows:
+    for appliance, total, share, peak_hour in rows[:_MOST_APPLIANCES]:
         table.add_row(
             Text(safe(appliance)),
             f"{total:,.1f}",
@@ -97,6 +100,11 @@ def _appliances(rows: list[tuple[Any, ...]], anomalies: dict[str, int]) -> Table
             _NOTHING if peak_hour is None else f"{peak_hour:02d}:00",
             f"{anomalies.get(appliance, 0):,}",
         )
+    if more := rows[_MOST_APPLIANCES:]:
+        share = math.fsum(share or 0 for _, _, share, _ in more)
+        judged = sum(anomalies.get(appliance, 0) for appliance, *_ in more)
+        kwh = math.fsum(total for _, total, *_ in more)
+        table.add_row(f"and {len(more):,} more", f"{kwh:,.1f}", f"{share:.1%}", "", f"{judged:,}")
     return table
 
 

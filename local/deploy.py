@@ -87,7 +87,7 @@ def deploy(  # noqa: PLR0913
         bucket=_lake_bucket(stack_template, stack.resource_map),
         state_machine_arn=_pipeline(stack_template, stack.resource_map),
         functions=_functions(stack_template, stack.resource_map, code, bare, permissions if under_roles else None),
-        jobs=_jobs(unknown, stack.resource_map, template.parent, permissions if under_roles else None),
+        jobs=_jobs(unknown, stack.resource_map, template.parent, bare, permissions if under_roles else None),
         verbs=_verbs(source_template),
         outputs=_outputs(client),
         skipped=skipped,
@@ -347,17 +347,19 @@ def _functions(
 
 
 def _jobs(
-    unknown: dict[str, dict[str, Any]], resources: Any, root: Path, permissions: Permissions | None
+    unknown: dict[str, dict[str, Any]], resources: Any, root: Path, bare: bool, permissions: Permissions | None
 ) -> dict[str, Job]:
-    """The jobs by name."""
+    """The jobs by name: as they are packed, or from their sources beside the template."""
     jobs = {}
     for resource in unknown.values():
         if resource["Type"] != "AWS::Glue::Job":
             continue
         properties = clean_json(resource["Properties"], resources)
+        packed = (root / properties["Command"]["ScriptLocation"]).resolve()
+        code = {"script": packed, "folders": ()} if bare else {"script": root / "jobs" / packed.name}
         jobs[properties["Name"]] = Job(
             name=properties["Name"],
-            script=(root / properties["Command"]["ScriptLocation"]).resolve(),
+            **code,
             timeout_minutes=float(properties["Timeout"]),
             role_file=permissions.file_of(properties["Role"]) if permissions is not None else None,
         )

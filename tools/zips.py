@@ -13,7 +13,6 @@ and with the permissions of the files.
 import argparse
 import base64
 import hashlib
-import io
 import sys
 import zipfile
 from pathlib import Path
@@ -22,7 +21,6 @@ from typing import Any
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE = ROOT / "layers" / "core" / "energy"
 BUILT, ZIPS = ROOT / ".aws-sam" / "build", ROOT / ".aws-sam" / "zips"
 _CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 _DEFINITION = {"AWS::Serverless::StateMachine": "DefinitionUri"}
@@ -32,21 +30,6 @@ _FILE_MODE, _RUNNABLE_MODE = 0o100644, 0o100755
 _UNIX = 3
 # The processors of Lambda, as compiled libraries name them (ELF header, e_machine, two bytes at 18).
 _MACHINES = {"x86_64": 62, "arm64": 183}
-# What carries the archive of a job: it makes the archive importable, here and on the workers, and runs the job.
-_CARRIER = """# Made of {name} by tools/zips.py; do not edit.
-import base64
-import pathlib
-import sys
-import tempfile
-
-path = pathlib.Path(tempfile.mkdtemp()) / "job.zip"
-path.write_bytes(base64.b64decode("{archive}"))
-sys.path.insert(0, str(path))
-
-from jobs import {module}
-
-{module}.main(archive=path)
-"""
 
 
 def archive(folder: Path, target: Path) -> str:
@@ -60,28 +43,12 @@ def archive(folder: Path, target: Path) -> str:
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
-def _add(made: zipfile.ZipFile, name: str, content: bytes, mode: int = _FILE_MODE) -> None:
+def _add(made: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
     entry = zipfile.ZipInfo(name, _MOMENT)
     entry.create_system = _UNIX
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = mode << 16
     made.writestr(entry, content, compresslevel=9)
-
-
-def script(entry: Path, target: Path) -> str:
-    """Writes the script of a job with all that it imports of ours in it; its SHA-256.
-
-    Glue takes one file, and `sam deploy` uploads no other for it. The archive that the script carries goes to Spark's
-    workers as well.
-    """
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
-        for folder in (CORE, entry.parent):
-            for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
-                _add(made, path.relative_to(folder.parent).as_posix(), path.read_bytes())
-    encoded = base64.b64encode(packed.getvalue()).decode()
-    target.write_text(_CARRIER.format(name=entry.name, module=entry.stem, archive=encoded))
-    return hashlib.sha256(target.read_bytes()).hexdigest()
 
 
 def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
@@ -100,8 +67,9 @@ def archives(built: Path = BUILT, zips: Path = ZIPS) -> dict[str, str]:
             digests[logical_id] = hashlib.sha256(definition).hexdigest()
             properties[name] = f"{logical_id}.asl.json"
         elif resource["Type"] == "AWS::Glue::Job":
-            entry = (built / properties["Command"]["ScriptLocation"]).resolve()
-            digests[logical_id] = script(entry, zips / f"{logical_id}.py")
+            packed = (built / properties["Command"]["ScriptLocation"]).read_bytes()
+            (zips / f"{logical_id}.py").write_bytes(packed)
+            digests[logical_id] = hashlib.sha256(packed).hexdigest()
             properties["Command"]["ScriptLocation"] = f"{logical_id}.py"
     (zips / "template.yaml").write_text(yaml_dump(template))
     return digests

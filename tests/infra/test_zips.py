@@ -9,8 +9,9 @@ import zipfile
 import pytest
 from samcli.yamlhelper import yaml_parse
 
+from pack_job import pack
 from tools.reproducible import different_files
-from tools.zips import ROOT, archive, archives, made_for_another, script
+from tools.zips import ROOT, archive, archives, made_for_another
 
 FILES = {"app.py": b"import energy\n", "lib/__init__.py": b"", "lib/a.so": bytes(range(256)) * 40, "Z.txt": b"z"}
 
@@ -62,15 +63,14 @@ def test_the_template_names_the_archives_and_keeps_the_rest(tmp_path):
     built, zips = tmp_path / "build", tmp_path / "zips"
     folder(built / "F")
     folder(built / "L")
-    folder(tmp_path / "jobs")
-    (tmp_path / "jobs" / "crunch.py").write_text("def main(archive): print(archive.name)\n")
+    (built / "L" / "crunch.py").write_bytes(b"import energy\n")
     (built / "machine.asl.json").write_text("{}")
     (built / "template.yaml").write_text(
         "Resources:\n"
         "  F: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: F, Layers: [!Ref L]}}\n"
         "  L: {Type: 'AWS::Serverless::LayerVersion', Properties: {ContentUri: L}}\n"
         "  M: {Type: 'AWS::Serverless::StateMachine', Properties: {DefinitionUri: machine.asl.json}}\n"
-        "  J: {Type: 'AWS::Glue::Job', Properties: {Command: {Name: glueetl, ScriptLocation: ../jobs/crunch.py}}}\n"
+        "  J: {Type: 'AWS::Glue::Job', Properties: {Command: {Name: glueetl, ScriptLocation: L/crunch.py}}}\n"
         "  B: {Type: 'AWS::S3::Bucket'}\n"
     )
     digests = archives(built, zips)
@@ -79,9 +79,10 @@ def test_the_template_names_the_archives_and_keeps_the_rest(tmp_path):
     assert resources["L"]["Properties"]["ContentUri"] == "L.zip"
     assert resources["M"]["Properties"]["DefinitionUri"] == "M.asl.json"
     assert resources["J"]["Properties"]["Command"] == {"Name": "glueetl", "ScriptLocation": "J.py"}
-    assert digests["J"] == hashlib.sha256((zips / "J.py").read_bytes()).hexdigest()
+    assert (zips / "J.py").read_bytes() == b"import energy\n"
+    assert digests["J"] == hashlib.sha256(b"import energy\n").hexdigest()
     assert resources["B"] == {"Type": "AWS::S3::Bucket"}
-    assert digests["F"] == digests["L"] == hashlib.sha256((zips / "F.zip").read_bytes()).hexdigest()
+    assert digests["F"] == hashlib.sha256((zips / "F.zip").read_bytes()).hexdigest()
     assert digests["M"] == hashlib.sha256(b"{}").hexdigest()
 
 
@@ -103,8 +104,9 @@ def test_the_script_of_a_job_carries_what_it_imports_of_ours(tmp_path):
     (entry.parent / "__init__.py").write_text("")
     lines = ("import energy, zipfile", "print(energy.__file__)", "print(len(zipfile.ZipFile(archive).namelist()))")
     entry.write_text("\n    ".join(("def main(archive):", *lines)))
-    digest = script(entry, tmp_path / "J.py")
-    assert script(entry, tmp_path / "again.py") == digest
+    pack(entry, tmp_path / "J.py")
+    pack(entry, tmp_path / "again.py")
+    assert (tmp_path / "J.py").read_bytes() == (tmp_path / "again.py").read_bytes()
     done = subprocess.run([sys.executable, "-I", "-S", tmp_path / "J.py"], capture_output=True, text=True, check=True)
     module, files = done.stdout.split()
     assert module.endswith("job.zip/energy/__init__.py")

@@ -15,7 +15,7 @@ from energy import lake
 from energy.manifest import Manifest
 from local import LocalAws
 from local.glue_jobs import ROOT
-from tools.zips import script
+from pack_job import pack
 
 # What no call of ours needs, or none that happens here; tests/e2e/test_least_privilege.py makes the functions meet it.
 NOT_MET_HERE = {
@@ -55,7 +55,7 @@ def readings_of_many(days: int = 40) -> bytes:
 
 def with_packed_job(aws: LocalAws, folder) -> None:
     for name, job in aws._jobs.jobs.items():
-        script(ROOT / "jobs" / "crunch.py", folder / "crunch.py")
+        pack(ROOT / "jobs" / "crunch.py", folder / "crunch.py")
         aws._jobs.jobs[name] = replace(job, script=folder / "crunch.py", folders=())
 
 

@@ -535,3 +535,21 @@ def test_run_refuses_a_configuration_before_anything_starts(tmp_path: Path) -> N
     result = energy("run", file, "--config", tmp_path / "nowhere.yaml")
     assert (result.exit_code, "nowhere.yaml is not there." in result.stderr.replace("\n", "")) == (2, True)
     assert not (tmp_path / "lake").exists()
+
+
+def test_of_many_appliances_the_screen_has_the_largest_and_the_sum_of_the_rest():
+    rows = [(f"meter {number:03}", 100.0 - number, 0.01, 7) for number in range(30)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(summary._appliances(rows, {"meter 019": 3, "meter 020": 4, "meter 029": 5}))
+    shown = [line.split() for line in console.export_text().splitlines() if "m" in line.split("  ")[0]]
+    assert shown[-2] == ["meter", "019", "81.0", "1.0%", "07:00", "3"]
+    assert shown[-1] == ["and", "10", "more", f"{sum(100 - number for number in range(20, 30)):.1f}", "10.0%", "9"]
+
+
+@pytest.mark.parametrize(("missing", "most"), [("no Java", "1000000"), (None, None)])
+def test_where_there_is_no_spark_functions_take_what_they_can(monkeypatch, missing, most):
+    monkeypatch.setattr("local.glue_jobs.what_is_missing", lambda: missing)
+    found = run._parameters("UTC", None)
+    assert found.get("LambdaMaxAppliances") == most
+    assert ("LambdaMaxBytes" in found) is (missing is not None)
+    assert run._parameters("UTC", 1000)["LambdaMaxBytes"] == "1000"
