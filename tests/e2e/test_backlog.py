@@ -144,4 +144,13 @@ def test_on_a_stack_it_goes_on_by_itself_and_is_shown_again(tmp_path, monkeypatc
         assert "3 published, 3 read, and waiting to be published." in again
         assert "nothing" not in again
         assert "6 uploads: 6 published." in energy("reprocess", "--all", "--stack", "energy").output
+
+        aws.fail_next("list_backlog", "KeyError", "'last_key'")
+        machine, asked = aws.outputs["BacklogArn"], json.dumps({"sites": [], "anew": False})
+        died = aws.client("stepfunctions").start_execution(stateMachineArn=machine, name="dies", input=asked)
+        assert aws.wait(died["executionArn"]).status == "FAILED"
+        told = [message for _, message in aws.notifications() if "a run through the backlog ended FAILED" in message]
+        assert len(told) == 1
+        assert "Where: List uploads\nWhy: KeyError: 'last_key'\n" in told[0]
+        assert "energy reprocess --all --stack energy" in told[0]
         assert [one for one in aws.permissions.journal.read() if not one.allowed] == []

@@ -469,6 +469,7 @@ def test_an_event_that_cannot_be_delivered_is_kept(resources):
         ({"status": "ABORTED"}, True),
         # The state machine has told of it, with the reason.
         ({"status": "FAILED", "error": "UploadRejected"}, False),
+        ({"status": "FAILED", "error": "BacklogIncomplete"}, False),
         ({"status": "FAILED", "error": "RejectionNotTold"}, True),
         ({"status": "SUCCEEDED", "output": '{"site":"home","not_announced":"SNS.NotFoundException"}'}, True),
         ({"status": "SUCCEEDED", "output": '{"site":"home"}'}, False),
@@ -479,7 +480,7 @@ def test_an_event_that_cannot_be_delivered_is_kept(resources):
 def test_an_execution_that_ended_red_is_told_to_people_once(resources, ended, told):
     rule = resources["FailureRule"]["Properties"]
     pattern = json.loads(json.dumps(rule["EventPattern"]))
-    assert pattern["detail"]["stateMachineArn"] == [{"Ref": "Pipeline"}]
+    assert pattern["detail"]["stateMachineArn"] == [{"Ref": "Pipeline"}, {"Ref": "Backlog"}]
     pattern["detail"]["stateMachineArn"] = ["pipeline"]
     event = {
         "source": "aws.states",

@@ -167,3 +167,19 @@ def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, reje
     ours = ("CrunchJobRole/", "PipelineRole/RunTheJob", "PipelineRole/ReadWhatTheJobFound")
     idle = sorted(str(one) for one in aws.permissions.unused(judged) if str(one).startswith(ours))
     assert [one for one in idle if not one.startswith(tuple(NOT_MET_HERE))] == []
+
+
+def test_a_large_file_of_a_backlog_goes_through_spark_and_is_published(aws):
+    """Nothing told of it; the pipeline is started for it, and the sites' own publication finds nothing left."""
+    aws.client("s3").put_bucket_notification_configuration(Bucket=aws.bucket, NotificationConfiguration={})
+    aws.put("raw/late/readings.csv", readings())
+    before = len(aws.executions())
+    states = aws.client("stepfunctions")
+    asked = json.dumps({"sites": ["late"], "anew": False})
+    arn = states.start_execution(stateMachineArn=aws.outputs["BacklogArn"], name="late", input=asked)["executionArn"]
+    done = aws.wait(arn, timeout_seconds=600)
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    (started,) = aws.executions()[before:]
+    assert "Crunch with Spark" in aws.wait(started).states
+    content = aws.client("s3").get_object(Bucket=aws.bucket, Key=lake.manifest_key("late"))["Body"].read()
+    assert table(aws, Manifest.model_validate_json(content), "raw_energy_data").height == 960

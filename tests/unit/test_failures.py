@@ -163,3 +163,20 @@ def test_an_execution_that_somebody_started_with_something_else_is_told_of_by_it
 def test_a_long_cause_is_cut():
     told = failures.explain(ended(error="E", cause="x" * 100_000), [], "energy", None)
     assert len(told.text) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "arguments"),
+    [
+        ({"sites": [], "anew": False}, "--all"),
+        ({"sites": ["cabin", "home"], "anew": True}, "cabin home --anew"),
+    ],
+)
+def test_a_run_through_the_backlog_that_died_goes_on_by_the_same_command(asked, arguments):
+    died = ended(status="TIMED_OUT", input=json.dumps(asked))
+    history = [entered(1, "List uploads"), {"id": 2, "previousEventId": 0, "type": "ExecutionTimedOut"}]
+    told = failures.explain(died, history, "energy", None)
+    assert told.text.startswith(
+        "What: a run through the backlog ended TIMED_OUT (execution run-1)\nWhere: List uploads\n"
+    )
+    assert f"  energy reprocess {arguments} --stack energy\n" in told.text

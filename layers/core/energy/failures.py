@@ -44,6 +44,16 @@ class EndedExecution(BaseModel):
         return key if isinstance(key, str) else None
 
     @property
+    def backlog(self) -> str | None:
+        """What a run through the backlog was asked for, as `energy reprocess` takes it; None for other executions."""
+        try:
+            asked = json.loads(self.input or "null")
+            sites, anew = asked["sites"], asked["anew"]
+        except (ValueError, TypeError, KeyError):
+            return None
+        return " ".join([*(sites or ["--all"]), *(["--anew"] if anew else [])])
+
+    @property
     def not_announced(self) -> str | None:
         """The error for which nobody could be told of what it has published; None where people were told."""
         found = json.loads(self.output or "{}")
@@ -67,11 +77,12 @@ class Notice(BaseModel):
 def explain(ended: EndedExecution, history: list[dict[str, Any]], stack: str, site: str | None) -> Notice:
     """What to tell of an execution. `history` has its last events, as Step Functions lists them, in any order."""
     subject = f"Energy readings: {ended.status} {ended.key or ended.name}"
+    what = ended.key or ("a run through the backlog" if ended.backlog else "an execution")
     return Notice(
         subject=subject.encode("ascii", "replace").decode()[:_SUBJECT_LENGTH],
         text="\n".join(
             [
-                f"What: {ended.key or 'an execution'} ended {ended.status} (execution {ended.name})",
+                f"What: {what} ended {ended.status} (execution {ended.name})",
                 f"Where: {'Announce' if ended.not_announced else failed_state(history) or 'not in any state'}",
                 f"Why: {why(ended)}",
                 f"What to do: {_advice(ended, stack, site)}",
@@ -98,6 +109,11 @@ def why(ended: EndedExecution) -> str:
 def _advice(ended: EndedExecution, stack: str, site: str | None) -> str:
     if ended.not_announced:
         return "nothing for the readings; look at the topic, its key and the pipeline's role"
+    if ended.backlog:
+        return (
+            "remove the cause; what is done is kept, and the same goes on with the rest\n"
+            f"  energy reprocess {ended.backlog} --stack {stack}"
+        )
     if ended.error == "RejectionNotTold":
         return "tell whoever uploaded it, to correct the file and upload it again; look at the topic and its key"
     if ended.error in _NOT_REDRIVEN:
