@@ -115,7 +115,7 @@ def test_spellings_are_told_in_one_order():
 
 
 def test_a_key_that_another_spool_takes_over_is_forgotten_there(tmp_path, monkeypatch):
-    monkeypatch.setattr("energy.intake.spool.ROWS_IN_MEMORY", 2)
+    monkeypatch.setattr("energy.intake.spool.BYTES_IN_MEMORY", 16)
     one, other = Spool[int](tmp_path, "one"), Spool[int](tmp_path, "other")
     for key in (1, 2, 1):
         one.put(key, pl.DataFrame({"n": [key, key]}))

@@ -64,7 +64,7 @@ def test_sizes_that_nobody_sees_change_nothing(told, monkeypatch, seed, zone):
     monkeypatch.setattr(source, "BLOCK_BYTES", 1_000)
     monkeypatch.setattr(records, "CHUNK_BYTES", 3_000)
     assert told(text, zone) == expected
-    monkeypatch.setattr(spool, "ROWS_IN_MEMORY", 100)
+    monkeypatch.setattr(spool, "BYTES_IN_MEMORY", 2_500)
     assert told(text, zone) == expected
     monkeypatch.setattr(outcome, "PIECE_ROWS", 300)
     assert told(text, zone) == expected
@@ -116,7 +116,7 @@ def test_a_spool_gives_back_what_was_put_by(tmp_path, monkeypatch):
         ),
     ]
     for most in (1, 1_000):
-        monkeypatch.setattr(spool, "ROWS_IN_MEMORY", most)
+        monkeypatch.setattr(spool, "BYTES_IN_MEMORY", most)
         kept = spool.Spool(tmp_path, f"kept-{most}")
         for frame in frames:
             kept.put(1, frame)
@@ -124,6 +124,17 @@ def test_a_spool_gives_back_what_was_put_by(tmp_path, monkeypatch):
         assert kept.rows(1) == 5
     kept.drop(1)
     assert not kept.keys()
+
+
+def test_a_spool_counts_bytes_so_that_few_long_texts_are_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "BYTES_IN_MEMORY", 1_000)
+    kept = spool.Spool(tmp_path, "kept")
+    short, long = pl.DataFrame({"text": ["a", "b", "c"]}), pl.DataFrame({"text": ["d", "e" * 2_000]})
+    kept.put(1, short)
+    assert not list(tmp_path.iterdir())
+    kept.put(1, long)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert_frame_equal(kept.whole(1), pl.concat([short, long]))
 
 
 def test_a_spool_keeps_frames_whose_columns_all_have_one_value(tmp_path):

@@ -156,11 +156,11 @@ def part(readings: pl.DataFrame, hourly: pl.DataFrame, month: str, timezone: str
         ["appliance", "date", "in_day"],
     )
     days = _day_intervals(timed, steps, timezone)
-    timed = timed.hstack(days.select("us", "slots", "starts")[timed["day"] - 1])
+    timed = timed.hstack(days.select("us", "slots", "starts")[timed["day"]])
     told, untold = timed, timed.clear()
     if timed["us"].null_count():
         told, untold = timed.filter(pl.col("us").is_not_null()), timed.filter(pl.col("us").is_null())
-    told = told.with_columns(ratio=pl.col("step") / usual_step(), usual=usual_step())
+    told = told.with_columns(usual=usual_step()).with_columns(ratio=pl.col("step") / pl.col("usual"))
     runs = _runs_by_limit(told)
     frames = {
         "appliances": _appliances(timed),
@@ -206,14 +206,14 @@ def hourly_table(readings: pl.DataFrame) -> pl.DataFrame:
 def _timed(readings: pl.DataFrame) -> pl.DataFrame:
     """The readings by appliance and instant, each with its `date`, its `step` since the appliance's reading before
     (microseconds; null for the first), whether there is one (`same`), and one `in_day`; `day` numbers the days of the
-    appliances from 1.
+    appliances from 0.
     """
     return readings.with_columns(
         date=pl.col("timestamp").dt.date(),
         same=~begins("appliance"),
     ).with_columns(
         in_day=pl.col("date") == pl.col("date").shift(),
-        day=stretch("appliance", "date"),
+        day=stretch("appliance", "date").rle_id().set_sorted(),
         step=pl.when("same").then(pl.col("timestamp_utc").diff().dt.total_microseconds()),
     )
 
@@ -230,13 +230,14 @@ def _day_intervals(timed: pl.DataFrame, steps: pl.DataFrame, timezone: str) -> p
     in_month = typical(short, ["appliance"])
     own, usual = pl.col("own"), pl.col("usual")
     differs = (own - usual).abs() > _CLEARLY_ANOTHER * usual
+    days = timed.filter(begins("day")).select("appliance", "date")
     return (
-        timed.filter(begins("day"))
-        .select("appliance", "date")
-        .join(in_day.select("appliance", "date", own="us"), on=["appliance", "date"], how="left", maintain_order="left")
+        days.join(
+            in_day.select("appliance", "date", own="us"), on=["appliance", "date"], how="left", maintain_order="left"
+        )
         .join(in_month.select("appliance", usual="us"), on="appliance", how="left", maintain_order="left")
         .select("appliance", "date", us=pl.when(differs).then(own).otherwise(usual))
-        .join(local_days(timed["date"], timezone), on="date", how="left", maintain_order="left")
+        .join(local_days(days["date"], timezone), on="date", how="left", maintain_order="left")
         .with_columns(slots=slots())
     )
 

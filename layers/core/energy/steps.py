@@ -20,14 +20,15 @@ def counted(steps: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     unit = pl.when(step >= _TO_THE_MINUTE_FROM_US).then(60 * _SECOND_US).otherwise(_SECOND_US).cast(pl.Int64)
     keys = [*by, "short", "us"]
     return (
-        steps.select(
+        # Most steps are as long as the one before: few stretches are left to be rounded and grouped.
+        steps.group_by(stretch(*by, "step"), maintain_order=True)
+        .agg(pl.col(*by, "step").first(), pl.len().cast(pl.Int64).alias("n"))
+        .select(
             *by,
             (step <= LONGEST_STEP_US).alias("short"),
             ((step + unit // 2) // unit * unit).clip(lower_bound=_SECOND_US).alias("us"),
+            "n",
         )
-        # Most steps are as long as the one before: few stretches are left to be grouped.
-        .group_by(stretch(*keys), maintain_order=True)
-        .agg(pl.col(keys).first(), pl.len().cast(pl.Int64).alias("n"))
         .group_by(keys)
         .agg(pl.col("n").sum())
         .sort(keys)

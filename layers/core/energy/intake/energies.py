@@ -8,7 +8,7 @@ import polars as pl
 
 from energy.errors import InputRejected
 from energy.intake import conversion, names, registers
-from energy.intake.layout import Kind
+from energy.intake.layout import Kind, Layout
 from energy.intake.reading import File, put_by_month
 from energy.intake.spool import Spool
 from energy.intake.steps import Steps
@@ -47,6 +47,11 @@ def of(file: File, settled: Spool[int], shown_names: list[str], steps: Steps) ->
     for month in converted.keys():  # noqa: SIM118
         found.add(converted.whole(month).sort("code", "utc"))
     return Energies(converted, warnings, found)
+
+
+def are_read_so(layout: Layout) -> bool:
+    """Whether all that a file of this layout settles is energy by the start of its interval, and stays as it is."""
+    return all(column.kind == "energy" for column in layout.values) and layout.marks == "start"
 
 
 @dataclass(frozen=True)

@@ -120,12 +120,12 @@ def _positions(layout: Layout) -> tuple[int, int, int]:
 
 def _instants(moments: pl.Series, bounds: Bounds) -> pl.DataFrame:
     """utc and month of plain timestamps, null of others."""
-    begins = moments.ne_missing(moments.shift())
+    run = moments.rle_id()
+    begins = run.ne_missing(run.shift())
     if _WORTHWHILE * int(begins.sum()) > moments.len():
         return _with_month(_utc(moments, bounds), bounds.timezone)
     found = _with_month(_utc(moments.filter(begins), bounds), bounds.timezone)
-    place = begins.cum_sum() - 1
-    return found.select(pl.all().gather(place))
+    return found.select(pl.all().gather(run))
 
 
 def _utc(moments: pl.Series, bounds: Bounds) -> pl.Series:

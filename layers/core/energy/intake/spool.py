@@ -1,4 +1,4 @@
-"""Frames put by, under a key each: in memory while they are few, on disk as soon as they are many."""
+"""Frames put by, under a key each: in memory while they are small, on disk as soon as they are not."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-# A row put by takes about 30 bytes.
-ROWS_IN_MEMORY = 1_000_000
+# Readings take 20 to 28 bytes each: three million and more stay in memory. Rejected rows have a text, of any length.
+BYTES_IN_MEMORY = 90_000_000
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class _Kept:
     rows: pl.DataFrame | Path
     same: pl.DataFrame
     columns: list[str]
+
+    @property
+    def bytes_in_memory(self) -> int:
+        return int(self.rows.estimated_size()) if isinstance(self.rows, pl.DataFrame) else 0
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> "_Kept":
@@ -46,7 +50,7 @@ Key = TypeVar("Key", int, str)
 
 
 class Spool(Generic[Key]):
-    """Frames by key, each key's in the order in which they came. `folder` has to exist once there are many rows."""
+    """Frames by key, each key's in the order in which they came. `folder` has to exist once there is much."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -61,9 +65,10 @@ class Spool(Generic[Key]):
         if frame.is_empty():
             return
         self._rows[key] = self._rows.get(key, 0) + frame.height
-        self._kept.setdefault(key, []).append(_Kept.of(frame))
-        self._in_memory += frame.height
-        if self._in_memory > ROWS_IN_MEMORY:
+        kept = _Kept.of(frame)
+        self._kept.setdefault(key, []).append(kept)
+        self._in_memory += kept.bytes_in_memory
+        if self._in_memory > BYTES_IN_MEMORY:
             self._to_disk()
 
     def keys(self) -> list[Key]:
@@ -92,17 +97,16 @@ class Spool(Generic[Key]):
         """Takes over a key of another spool, which forgets it."""
         self._kept[key] = other._kept.pop(key)
         self._rows[key] = other._rows.pop(key)
-        taken = sum(one.rows.height for one in self._kept[key] if isinstance(one.rows, pl.DataFrame))
+        taken = sum(one.bytes_in_memory for one in self._kept[key])
         self._in_memory += taken
         other._in_memory -= taken
 
     def drop(self, key: Key) -> None:
         """Forgets a key."""
         for kept in self._kept.pop(key, []):
+            self._in_memory -= kept.bytes_in_memory
             if isinstance(kept.rows, Path):
                 kept.rows.unlink()
-            else:
-                self._in_memory -= kept.rows.height
         self._rows.pop(key, None)
 
     def _to_disk(self) -> None:

@@ -16,6 +16,18 @@ IMPLAUSIBLE_MEAN_KW = 50.0
 _SHOWN = 3
 
 
+_STEP = pl.col("utc").diff()
+# What is counted of the readings (utc, kwh) of an appliance, which are in the order of time.
+COUNTS = (
+    pl.col("utc").first().alias("first"),
+    pl.col("utc").last().alias("last"),
+    pl.len(),
+    pl.col("kwh").sum(),
+    _STEP.max().alias("gap"),
+    pl.col("utc").get(_STEP.fill_null(dt.timedelta()).arg_max()).alias("gap_end"),
+)
+
+
 @dataclass
 class _Appliance:
     last: dt.datetime
@@ -46,15 +58,7 @@ class Steps:
     @staticmethod
     def counted(readings: pl.DataFrame) -> pl.DataFrame:
         """What `add` takes into account of readings: one row for each code."""
-        utc, step = pl.col("utc"), pl.col("utc").diff()
-        return readings.group_by("code").agg(
-            utc.first().alias("first"),
-            utc.last().alias("last"),
-            pl.len(),
-            pl.col("kwh").sum(),
-            step.max().alias("gap"),
-            utc.get(step.fill_null(dt.timedelta()).arg_max()).alias("gap_end"),
-        )
+        return readings.group_by("code").agg(*COUNTS)
 
     def add_counted(self, counted: pl.DataFrame) -> None:
         """`add`, of readings that were counted elsewhere."""
