@@ -33,6 +33,7 @@ _MOST_ROUNDS = 10
 _EVENT_SECONDS = 5.0
 NOT_DELETED = (
     "executions in Step Functions' history and in X-Ray (names of files, counts; 90 and 30 days)",
+    "arguments of the Glue job's runs (names of files; 90 days)",
     "log lines (names of files, counts; LogRetentionDays), the access log of the bucket where there is one",
     "messages that were sent, and those that wait in a dead-letter queue (14 days)",
     "files that config/SITE.yaml names, which other sites may share",

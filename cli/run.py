@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import checks
+from cli import checks, daily
 from cli.output import fail, safe
 from energy import lake as layout
-from energy.intake.source import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from local import Execution, LocalAws
 
 _LOG_LINES = 20
-# More appliances than any site has.
-_ANY_NUMBER = 1_000_000
 # These say themselves what happened and what to do; the log of a function has nothing to add.
 _EXPLAINED = ("UploadRejected", "RejectionNotTold", "PublicationConflicted")
 
@@ -98,16 +95,9 @@ def _key(site: str, file: Path) -> str:
 
 
 def _parameters(timezone: str, spark_above: int | None) -> dict[str, str]:
-    """The stack's parameters, where they are not as the template has them. Where there is no Spark, functions read and
-    forecast whatever they can.
-    """
-    from local.glue_jobs import what_is_missing
-
-    by_functions: dict[str, str] = {}
-    if what_is_missing():
-        by_functions = {"LambdaMaxBytes": str(MAX_TEXT_BYTES), "LambdaMaxAppliances": str(_ANY_NUMBER)}
+    """The stack's parameters, where they are not as the template has them."""
     asked = {} if spark_above is None else {"LambdaMaxBytes": str(spark_above)}
-    return {"SiteTimezone": timezone, **by_functions, **asked}
+    return {"SiteTimezone": timezone, **daily.parameters_without_spark(), **asked}
 
 
 def _started(stack: ExitStack, lake: Path, built: bool, parameters: dict[str, str]) -> "LocalAws":

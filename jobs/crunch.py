@@ -26,7 +26,7 @@ from energy.contracts import (
     ValidateInput,
     ValidateOutput,
 )
-from energy.errors import InputRejected, ObjectMissing
+from energy.errors import ForecastFailed, InputRejected, NotEnoughHistory, ObjectMissing
 from energy.settings import Settings
 from jobs.judging import judge
 from jobs.spreading import Spread
@@ -94,9 +94,12 @@ def crunch(spark: SparkSession, event: dict[str, object], execution: str, round_
 
 def forecast(spark: SparkSession, publication: Publication) -> ForecastBySpark:
     """What "Forecast with statsforecast" answers without Prophet, each series on whichever worker is free."""
-    history = forecast_publication.read_history(publication)
-    outside = forecast_publication.read_outside(publication, history)
-    made = forecast_statsforecast.forecast(history, {}, outside, Spread(spark))
+    try:
+        history = forecast_publication.read_history(publication)
+        outside = forecast_publication.read_outside(publication, history)
+        made = forecast_statsforecast.forecast(history, {}, outside, Spread(spark))
+    except (NotEnoughHistory, ForecastFailed) as error:
+        return ForecastBySpark(site=publication.site, reason=str(error))
     result = forecast_publication.publish_of_many(made, history, publication)
     return ForecastBySpark(site=publication.site, result=result)
 

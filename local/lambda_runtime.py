@@ -43,7 +43,7 @@ _RUNTIME_MODULES = (
 )
 
 
-class ShutDownError(Exception):
+class ShutDown(Exception):
     """A function was called when its runtime had been stopped."""
 
 
@@ -155,7 +155,7 @@ class LambdaRuntime:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             if self._stopped:
-                raise ShutDownError("the local AWS is shut down")
+                raise ShutDown("the local AWS is shut down")
             sandbox = Sandbox(function, self._environment(function), log_file, self.guard)
             self._all.append(sandbox)
         return sandbox

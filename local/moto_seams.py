@@ -59,7 +59,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 
-from local.lambda_runtime import ShutDownError
+from local.lambda_runtime import ShutDown
 
 Invoker = Callable[[str, Any], tuple[str, bool, str]]
 """(function name, event) to (payload as JSON, whether it is an error, log)."""
@@ -470,7 +470,7 @@ def executions_tell_their_end() -> Iterator[None]:
         try:
             original(self)
             # Whoever shuts the local AWS down hears no more of what it stops.
-            with contextlib.suppress(ShutDownError):
+            with contextlib.suppress(ShutDown):
                 _tell_end(self.execution)
         finally:
             self.execution.has_ended = True

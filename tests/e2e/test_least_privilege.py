@@ -170,6 +170,10 @@ def all_of_it(life):
         time.sleep(0.2)
     assert (ended["status"], ended["error"]) == ("FAILED", "BacklogIncomplete")
     assert "2 files were refused, 1 uploads or sites failed" in ended["cause"]
+    # One that dies, of which people are told as of any execution.
+    aws.fail_next("list_backlog", "InjectedError")
+    died = states.start_execution(stateMachineArn=aws.outputs["BacklogArn"], name="run-2", input='{"sites": []}')
+    assert aws.wait(died["executionArn"]).error == "InjectedError"
     # What nothing names, a month later.
     for key in GARBAGE:
         aws.put(key, b"x")

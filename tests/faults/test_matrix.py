@@ -170,7 +170,7 @@ class Functions:
                 "already_published": False,
                 "pub": "p",
                 "readings": 24,
-                "appliances": MANY if site.startswith("many-") else 1,
+                "current_appliances": MANY if site.startswith("many-") else 1,
                 "changes": ["raw: 24 rows accepted"],
             },
             "DetectAnomaliesFunction": {"count": 3, "table_prefix": "anomalies/", "summary_key": "summary"},
@@ -187,14 +187,17 @@ class Jobs:
     def __init__(self, aws: LocalAws, functions: Functions) -> None:
         self.aws, self.functions = aws, functions
         self.failing: list[str] = []
+        self.told: str | None = "as told"
+        self.reason: str | None = None
 
     def start(self, name: str, run_id: str, arguments: dict[str, str]) -> JobRun:
         if self.failing:
-            return JobRun(self.failing.pop(), "as told")
+            return JobRun(self.failing.pop(), self.told)
         site, round_number = arguments["--execution"], int(arguments["--round"])
         found = self.functions.payloads(site)
         if "--publication" in arguments:
-            forecast = {"site": site, "result": found["ForecastStatsforecastFunction"]}
+            result = None if self.reason else found["ForecastStatsforecastFunction"]
+            forecast = {"site": site, "result": result, "reason": self.reason}
             self.aws.put(lake.forecast_by_spark_key(site, round_number), json.dumps(forecast).encode())
             return JobRun("SUCCEEDED")
         crunched = {
@@ -360,14 +363,33 @@ def test_both_forecasts_may_fail_and_the_numbers_are_published(aws):
     assert "No forecast" in done.states
 
 
-def test_where_spark_gives_no_forecast_it_is_said_why(aws):
-    aws._jobs.failing += ["TIMEOUT", "TIMEOUT"]
-    done = run(aws, "many-no-forecast")
+def no_forecast(aws, site):
+    """Why a site of many appliances has no forecast, as its report is told."""
+    done = run(aws, site)
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     assert "Forecast with Prophet" not in done.states
     entered = [event["stateEnteredEventDetails"] for event in done.history if "stateEnteredEventDetails" in event]
-    (report,) = [json.loads(one["input"]) for one in entered if one["name"] == "Generate report"]
-    assert report[1] == {"result": None, "notes": ["Spark gave no forecast: as told"]}
+    (branches,) = [json.loads(one["input"]) for one in entered if one["name"] == "Generate report"]
+    assert branches[1]["result"] is None
+    (note,) = branches[1]["notes"]
+    return note
+
+
+def test_where_the_job_fails_the_report_is_told_what_it_met(aws, monkeypatch):
+    aws._jobs.failing += ["FAILED", "FAILED"]
+    assert no_forecast(aws, "many-failed") == "Spark gave no forecast: as told"
+    monkeypatch.setattr(aws._jobs, "told", None)
+    aws._jobs.failing += ["TIMEOUT", "TIMEOUT"]
+    assert no_forecast(aws, "many-late") == "Spark gave no forecast: its run ended as TIMEOUT"
+    aws.fail_next_call("glue.StartJobRun", "EntityNotFoundException", "no such job", times=2)
+    assert no_forecast(aws, "many-missing").startswith("Spark gave no forecast: Glue.EntityNotFoundException ")
+
+
+def test_where_the_models_have_none_their_reason_is_told_and_the_job_is_not_run_again(aws, monkeypatch):
+    monkeypatch.setattr(aws._jobs, "reason", "A forecast needs at least 1 complete days of readings; this site has 0")
+    told = "Spark gave no forecast: A forecast needs at least 1 complete days of readings; this site has 0"
+    assert no_forecast(aws, "many-young") == told
+    assert aws.retry_waits == []
 
 
 def test_the_matrix_tells_its_size(aws, capsys):

@@ -40,6 +40,8 @@ EXPECTED = {
     "Validate upload": {"InputRejected", "ObjectMissing"},
     "Forecast with Prophet": {"States.ALL"},
     "Forecast with statsforecast": {"States.ALL"},
+    "Forecast with Spark": {"States.ALL"},
+    "Read what Spark forecast": {"States.ALL"},
     "Generate report": {"States.ALL"},
     "Refresh partitions": {"ManifestConflict"},
     "Announce": {"States.ALL"},
@@ -159,7 +161,7 @@ def nobody_writes_uploads(template: Template, _: dict[str, Any]) -> Iterator[Fin
 
 # Whoever stands in for another writes the same: their runs never meet, or write the same bytes.
 STAND_INS = (
-    {"ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"},
+    {"CrunchJobRole", "ForecastProphetFunctionRole", "ForecastStatsforecastFunctionRole"},
     {"CrunchJobRole", "ValidateFunctionRole"},
     {"CrunchJobRole", "AggregateFunctionRole"},
     {"CrunchJobRole", "DetectAnomaliesFunctionRole"},

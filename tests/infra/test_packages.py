@@ -12,6 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local import LocalAws
 from local.record_events import EVENTS, failing_execution
+from pack_job import pack
 from tests.functions.model_servers import Bedrock, OpenAi, serving
 from tools.imports import BUDGET_SECONDS, measured
 from tools.zips import made_for_another
@@ -112,6 +113,12 @@ def test_a_handler_loads_with_only_its_package_and_boto3(template, function, bot
     loaded = set(done.stdout.split())
     assert {"energy", "pydantic", "aws_lambda_powertools"} <= loaded
     assert not loaded & NOT_IN[function]
+
+
+def test_the_job_s_script_is_built_with_the_layer_whose_code_it_shares(template, tmp_path):
+    pack(ROOT / "jobs" / "crunch.py", tmp_path / "crunch.py")
+    location = template["Resources"]["CrunchJob"]["Properties"]["Command"]["ScriptLocation"]
+    assert (BUILT / location).read_bytes() == (tmp_path / "crunch.py").read_bytes()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -5,6 +5,8 @@ each of its processes under the job's role.
 import datetime as dt
 import io
 import json
+import subprocess
+import time
 from dataclasses import replace
 
 import polars as pl
@@ -14,7 +16,7 @@ from polars.testing import assert_frame_equal
 from energy import lake
 from energy.manifest import Manifest
 from local import LocalAws
-from local.glue_jobs import ROOT
+from local.glue_jobs import PYTHON, ROOT
 from pack_job import pack
 
 # What no call of ours needs, or none that happens here; tests/e2e/test_least_privilege.py makes the functions meet it.
@@ -160,19 +162,46 @@ def test_many_series_are_forecast_by_spark_as_the_function_forecasts_them(aws, m
     assert result["notes"][0] == "prophet left out: Spark forecasts the 4 series of this site without it"
 
 
-def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, rejected, many):
-    judged = aws.permissions.journal.read()
-    assert sum(one.role == "CrunchJobRole" for one in judged) > 50
-    assert [one for one in judged if not one.allowed] == []
-    ours = ("CrunchJobRole/", "PipelineRole/RunTheJob", "PipelineRole/ReadWhatTheJobFound")
-    idle = sorted(str(one) for one in aws.permissions.unused(judged) if str(one).startswith(ours))
-    assert [one for one in idle if not one.startswith(tuple(NOT_MET_HERE))] == []
+def test_a_model_that_fails_is_noted_in_the_jobs_own_environment():
+    code = "from energy.forecasting import noted_reason; print(noted_reason(ZeroDivisionError('by nothing')))"
+    done = subprocess.run(
+        [str(PYTHON), "-c", code],
+        env={"PYTHONPATH": str(ROOT / "layers" / "core")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "ZeroDivisionError, the log says more", done.stderr
+
+
+def test_a_site_without_a_complete_day_has_no_forecast_and_needs_no_second_run(aws):
+    """The job is asked as the state machine asks it for a site of many appliances."""
+    rows = [f"2026-03-02 {hour:02}:00:00,m{number},1" for hour in range(9) for number in range(5)]
+    done = aws.wait(aws.put("raw/young/a.csv", "\n".join(["timestamp,appliance,kwh", *rows]).encode()))
+    assert done.status == "SUCCEEDED", (done.error, done.cause)
+    scheduled = [event.get("taskScheduledEventDetails", {}).get("parameters", "{}") for event in done.history]
+    asked = [json.loads(parameters).get("Payload", {}) for parameters in scheduled]
+    publication = next(payload["publication"] for payload in asked if "publication" in payload)
+    assert publication["current_appliances"] == 0
+    glue, name = aws.client("glue"), next(iter(aws._jobs.jobs))
+    arguments = {"--publication": json.dumps(publication), "--execution": "young", "--round": "1"}
+    run = glue.start_job_run(JobName=name, Arguments=arguments)["JobRunId"]
+    while (state := glue.get_job_run(JobName=name, RunId=run)["JobRun"]["JobRunState"]) == "RUNNING":
+        time.sleep(0.5)
+    assert state == "SUCCEEDED"
+    answer = aws.client("s3").get_object(Bucket=aws.bucket, Key=lake.forecast_by_spark_key("young", 1))["Body"].read()
+    why = "A forecast needs at least 1 complete days of readings; this site has 0"
+    assert json.loads(answer) == {"site": "young", "result": None, "reason": why}
 
 
 def test_a_large_file_of_a_backlog_goes_through_spark_and_is_published(aws):
     """Nothing told of it; the pipeline is started for it, and the sites' own publication finds nothing left."""
-    aws.client("s3").put_bucket_notification_configuration(Bucket=aws.bucket, NotificationConfiguration={})
+    s3 = aws.client("s3")
+    told = s3.get_bucket_notification_configuration(Bucket=aws.bucket)
+    s3.put_bucket_notification_configuration(Bucket=aws.bucket, NotificationConfiguration={})
     aws.put("raw/late/readings.csv", readings())
+    told.pop("ResponseMetadata")
+    s3.put_bucket_notification_configuration(Bucket=aws.bucket, NotificationConfiguration=told)
     before = len(aws.executions())
     states = aws.client("stepfunctions")
     asked = json.dumps({"sites": ["late"], "anew": False})
@@ -183,3 +212,12 @@ def test_a_large_file_of_a_backlog_goes_through_spark_and_is_published(aws):
     assert "Crunch with Spark" in aws.wait(started).states
     content = aws.client("s3").get_object(Bucket=aws.bucket, Key=lake.manifest_key("late"))["Body"].read()
     assert table(aws, Manifest.model_validate_json(content), "raw_energy_data").height == 960
+
+
+def test_the_job_was_refused_nothing_and_needed_every_grant(aws, published, rejected, many):
+    judged = aws.permissions.journal.read()
+    assert sum(one.role == "CrunchJobRole" for one in judged) > 50
+    assert [one for one in judged if not one.allowed] == []
+    ours = ("CrunchJobRole/", "PipelineRole/RunTheJob", "PipelineRole/ReadWhatTheJobFound")
+    idle = sorted(str(one) for one in aws.permissions.unused(judged) if str(one).startswith(ours))
+    assert [one for one in idle if not one.startswith(tuple(NOT_MET_HERE))] == []

@@ -158,7 +158,8 @@ def test_a_task_ends_in_time(name):
     function = re.fullmatch(r"\$\{(\w+)Arn}", task["Arguments"].get("FunctionName", ""))
     own_seconds = TEMPLATE["Resources"][function.group(1)]["Properties"]["Timeout"] if function else 0
     if "JobName" in task["Arguments"]:
-        own_seconds = 60 * TEMPLATE["Resources"]["CrunchJob"]["Properties"]["Timeout"]
+        minutes = TEMPLATE["Resources"]["CrunchJob"]["Properties"]["Timeout"]
+        own_seconds = 60 * task["Arguments"].get("Timeout", minutes)
     assert own_seconds < task["TimeoutSeconds"] <= MACHINE["TimeoutSeconds"]
 
 

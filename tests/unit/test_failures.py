@@ -166,11 +166,7 @@ def test_a_long_cause_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("asked", "arguments"),
-    [
-        ({"sites": [], "anew": False}, "--all"),
-        ({"sites": ["cabin", "home"], "anew": True}, "cabin home --anew"),
-    ],
+    ("asked", "arguments"), [({"sites": []}, "--all"), ({"sites": ["cabin", "home"], "anew": False}, "cabin home")]
 )
 def test_a_run_through_the_backlog_that_died_goes_on_by_the_same_command(asked, arguments):
     died = ended(status="TIMED_OUT", input=json.dumps(asked))
@@ -180,3 +176,10 @@ def test_a_run_through_the_backlog_that_died_goes_on_by_the_same_command(asked, 
         "What: a run through the backlog ended TIMED_OUT (execution run-1)\nWhere: List uploads\n"
     )
     assert f"  energy reprocess {arguments} --stack energy\n" in told.text
+
+
+def test_a_run_that_makes_all_anew_is_redriven_since_by_its_command_it_would_begin_again():
+    died = ended(status="ABORTED", input=json.dumps({"sites": ["cabin"], "anew": True}))
+    told = failures.explain(died, [], "energy", None).text
+    redrive, again = told.index(f"redrive-execution --execution-arn {ARN}"), told.index("reprocess cabin --anew")
+    assert redrive < told.index("or, from the beginning,") < again

@@ -230,6 +230,20 @@ def test_a_model_that_fails_is_noted_and_left_out(monkeypatch):
     )
 
 
+def test_series_may_be_asked_in_any_place_and_each_is_asked_once():
+    asked = []
+
+    def each(make, pieces):
+        pieces = list(pieces)
+        asked.extend(name for name, _ in pieces)
+        return [make(piece) for piece in reversed(pieces)][::-1]
+
+    history = site(weekly(30), AC=weekly(30, seed=2), Fridge=weekly(20, seed=3))
+    spread = forecast_statsforecast.forecast(history, {}, each=each)
+    assert asked == [None, "AC", "Fridge"]
+    assert spread == forecast_statsforecast.forecast(history, {})
+
+
 def test_prophet_alone_is_not_published_as_the_median(monkeypatch):
     monkeypatch.setattr(
         forecast_statsforecast, "models_for", lambda days, form=None: {"auto_ets": lambda values: flat(NAN)}

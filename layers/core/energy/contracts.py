@@ -175,7 +175,8 @@ class Publication(Contract):
     says in words what it publishes. `issued_at` is when the newest of its uploads came (UTC), and `history_prefix`
     where the forecasts are kept that were issued in the same month; null if there are none. `config_key` holds the
     site's configuration as it was when the publication was begun (`recipes.publication_config`). `costs_key` has the
-    summary of its costs; empty where the site has neither a tariff nor a CO2 factor.
+    summary of its costs; empty where the site has neither a tariff nor a CO2 factor. `current_appliances` counts those
+    that are still read, and so forecast.
     """
 
     site: str
@@ -188,6 +189,7 @@ class Publication(Contract):
     summary_key: str = ""
     readings: int = 0
     appliances: int = 0
+    current_appliances: int = 0
     timezone: str = ""
     changes: list[str] = []
     issued_at: dt.datetime | None = None
@@ -258,10 +260,13 @@ class ForecastStatsforecastInput(Contract):
 
 
 class ForecastBySpark(Contract):
-    """What the job behind "Forecast with Spark" leaves for the state machine; `site` is whose forecast it is."""
+    """What the job behind "Forecast with Spark" leaves for the state machine: `result`, or the `reason` why there is no
+    forecast; `site` is whose it is.
+    """
 
     site: str
-    result: ForecastResult
+    result: ForecastResult | None = None
+    reason: str | None = None
 
 
 class ForecastOutcome(Contract):

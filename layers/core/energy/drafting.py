@@ -14,6 +14,7 @@ from energy.costs import bill_table, cost_table, costs_summary
 from energy.documents import SiteUpload, SiteUploads, UploadQuality
 from energy.errors import SiteTooLarge, TimezoneChanged
 from energy.forecast_accuracy import accuracy_table
+from energy.forecast_history import CURRENT_DAYS
 from energy.manifest import Manifest, ManifestUpload, Partition
 from energy.monthly import Parts
 from energy.quality import quality_table
@@ -175,12 +176,20 @@ def _with_tables(
             "summary_key": _write_document("summary", summary.model_dump_json(indent=1).encode(), publication),
             "readings": int(tables.appliances["readings"].sum()),
             "appliances": tables.appliances.height,
+            "current_appliances": _still_read(tables.daily),
             "issued_at": issued_at,
             "history_prefix": _issued_in(base, f"{issued_at:%Y-%m}"),
         }
     )
     partitions = {table.name: [Partition(values=[site], prefix=prefix)] for table, prefix in written.items()}
     return made, months.partitions | partitions
+
+
+def _still_read(daily: pl.DataFrame) -> int:
+    """How many appliances a forecast goes on with, as `forecast_history.history` judges it."""
+    complete = daily.filter("complete")
+    recent = pl.col("date") > pl.col("date").max() - pl.duration(days=CURRENT_DAYS)
+    return complete.filter(recent)["appliance"].n_unique()
 
 
 def _with_costs(

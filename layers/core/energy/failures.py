@@ -48,8 +48,8 @@ class EndedExecution(BaseModel):
         """What a run through the backlog was asked for, as `energy reprocess` takes it; None for other executions."""
         try:
             asked = json.loads(self.input or "null")
-            sites, anew = asked["sites"], asked["anew"]
-        except (ValueError, TypeError, KeyError):
+            sites, anew = asked["sites"], asked.get("anew", False)
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None
         return " ".join([*(sites or ["--all"]), *(["--anew"] if anew else [])])
 
@@ -109,11 +109,12 @@ def why(ended: EndedExecution) -> str:
 def _advice(ended: EndedExecution, stack: str, site: str | None) -> str:
     if ended.not_announced:
         return "nothing for the readings; look at the topic, its key and the pipeline's role"
+    redrive = f"aws stepfunctions redrive-execution --execution-arn {ended.arn}"
     if ended.backlog:
-        return (
-            "remove the cause; what is done is kept, and the same goes on with the rest\n"
-            f"  energy reprocess {ended.backlog} --stack {stack}"
-        )
+        again = f"energy reprocess {ended.backlog} --stack {stack}"
+        if ended.backlog.endswith("--anew"):
+            return f"remove the cause, then within {REDRIVE_DAYS} days\n  {redrive}\nor, from the beginning,\n  {again}"
+        return f"remove the cause; what is done is kept, and the same goes on with the rest\n  {again}"
     if ended.error == "RejectionNotTold":
         return "tell whoever uploaded it, to correct the file and upload it again; look at the topic and its key"
     if ended.error in _NOT_REDRIVEN:
@@ -121,7 +122,7 @@ def _advice(ended: EndedExecution, stack: str, site: str | None) -> str:
     return (
         f"remove the cause, then within {REDRIVE_DAYS} days\n"
         f"  energy redrive {ended.name} --stack {stack}\n"
-        f"or aws stepfunctions redrive-execution --execution-arn {ended.arn}"
+        f"or {redrive}"
     )
 
 

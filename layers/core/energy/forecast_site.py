@@ -53,12 +53,12 @@ def site_forecast(  # noqa: PLR0913, PLR0917 (what is known of a site, and how i
             raise ForecastFailed(model, reason(answer)) from answer
         else:
             skipped.append(f"{name}: no forecast by {model}: {noted_reason(answer)}")
-    moved, adds_up = _made_to_add_up(history.members, {name: each.fitted for name, each in answers.items()})
-    forecasts = {name: _series_forecast(name, each, moved[name]) for name, each in answers.items()}
-    noted = [note for each in forecasts.values() for note in each.notes]
+    moved, adds_up = _made_to_add_up(history.members, {name: answer.fitted for name, answer in answers.items()})
+    forecasts = {name: _series_forecast(name, answer, moved[name]) for name, answer in answers.items()}
+    noted = [note for forecast in forecasts.values() for note in forecast.notes]
     return SiteForecast(
         total=forecasts[None],
-        appliances={name: each for name, each in forecasts.items() if name is not None},
+        appliances={name: forecast for name, forecast in forecasts.items() if name is not None},
         notes=[*history.notes, *notes, *noted, *skipped],
         coherent=adds_up,
         year=year,

@@ -26,6 +26,8 @@ from energy.report.tables import (
     tells_hours,
 )
 
+# Thousands of meters may have as many notes.
+MAX_FORECAST_NOTES = 20
 NIGHT_HOURS = range(1, 5)
 MIN_NIGHTS = 7
 MIN_DAYS_SEASONAL = 90
@@ -82,7 +84,9 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
     recommendations = advice.recommend(facts, appliances, book)
     advice.add_totals(facts, recommendations, book)
     # The summary has every note of the forecast; the state that came with it has the first of them.
-    notes = [*request.forecast.notes, *(forecast.notes if forecast else [])]
+    notes = list(dict.fromkeys([*request.forecast.notes, *(forecast.notes if forecast else [])]))
+    if (more := len(notes) - MAX_FORECAST_NOTES) > 0:
+        notes[MAX_FORECAST_NOTES:] = [f"and {more} more"]
     drawn_up = tables(facts, readings, anomalies, forecast)
     drawn_up |= money_tables(money.costs, estimates, anomalies, forecast)
     return FactSheet(
@@ -91,7 +95,7 @@ def fact_sheet(  # noqa: PLR0913, PLR0917 - what the states before left, and wha
         tables=drawn_up,
         appliances=appliances,
         recommendations=recommendations,
-        forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in dict.fromkeys(notes)],
+        forecast_notes=[display_name(note, MAX_TEXT_LENGTH) for note in notes],
         warnings=[
             display_name(warning, MAX_TEXT_LENGTH)
             for warning in (*request.validated.warnings, *anomaly_facts.warnings(anomalies))
