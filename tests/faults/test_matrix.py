@@ -386,8 +386,8 @@ def test_where_the_job_fails_the_report_is_told_what_it_met(aws, monkeypatch):
 
 
 def test_where_the_models_have_none_their_reason_is_told_and_the_job_is_not_run_again(aws, monkeypatch):
-    monkeypatch.setattr(aws._jobs, "reason", "A forecast needs at least 1 complete days of readings; this site has 0")
-    told = "Spark gave no forecast: A forecast needs at least 1 complete days of readings; this site has 0"
+    monkeypatch.setattr(aws._jobs, "reason", "A forecast needs at least 1 complete day of readings; this site has 0")
+    told = "Spark gave no forecast: A forecast needs at least 1 complete day of readings; this site has 0"
     assert no_forecast(aws, "many-young") == told
     assert aws.retry_waits == []
 

@@ -190,7 +190,7 @@ def test_a_site_without_a_complete_day_has_no_forecast_and_needs_no_second_run(a
         time.sleep(0.5)
     assert state == "SUCCEEDED"
     answer = aws.client("s3").get_object(Bucket=aws.bucket, Key=lake.forecast_by_spark_key("young", 1))["Body"].read()
-    why = "A forecast needs at least 1 complete days of readings; this site has 0"
+    why = "A forecast needs at least 1 complete day of readings; this site has 0"
     assert json.loads(answer) == {"site": "young", "result": None, "reason": why}
 
 
