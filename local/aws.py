@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from local.environment import ACCOUNT_ID, REGION, isolated_environment
+from local.environment import ACCOUNT_ID, REGION, isolated_environment, left_out
 from local.guard import Guard
 from local.history import ExecutionRecord, StateChange, Telling, record
 from local.lake_folder import LakeFolder, StoredObject
 
-with isolated_environment():  # moto asks boto3 for its regions while it is imported: a broken profile would break that
+# moto asks boto3 for its regions while it is imported: a broken profile would break that. For a check of addresses that
+# nothing here needs, the libraries behind it build a grammar first, which takes as long as half of all else.
+with isolated_environment(), left_out("rfc3987_syntax"):
     import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError

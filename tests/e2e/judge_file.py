@@ -29,7 +29,8 @@ def peak_megabytes() -> float:
 def main() -> None:
     path, scratch = (Path(argument) for argument in sys.argv[1:])
     uploaded_at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    started = time.monotonic()
+    # Of the processor: what else runs on this machine does not count.
+    started = time.process_time()
     outcome = {}
     try:
         judged = judge(path, Rules(), uploaded_at, scratch, path.name)
@@ -44,7 +45,7 @@ def main() -> None:
         message = str(judged.refusal) if judged.refusal else ""
         outcome = {"verdict": judged.verdict, "codes": codes, "message": message, "rejected": rejected}
         outcome["rows"] = judged.rows.model_dump()
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     print(json.dumps({**outcome, "seconds": seconds, "megabytes": peak_megabytes()}))
 
 

@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
 def serving(*replies):
     """A server while the block runs."""
     server = Server(replies)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tools.destroy import destroy, left_behind
 from tools.overrides import merged
-from tools.zips import ZIPS, archives
+from tools.zips import BUILT, archives
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -230,9 +231,33 @@ def test_data_is_deleted_only_after_its_name_was_typed():
     assert "nothing was deleted" in done.stderr
 
 
+def libraries(folder: str, names: list[str]) -> set[str]:
+    """What makes packages large. The core layer keeps its own: programs, compiled modules, thousands of files."""
+    package = Path(folder).relative_to(BUILT).parts[:1]
+    if package in {(), ("CoreLayer",)}:
+        return set()
+    return {
+        name
+        for name in names
+        if (Path(folder) / name).is_dir() and name != "python" and not name.endswith(".dist-info")
+    }
+
+
+@pytest.fixture
+def light_build(built_template, tmp_path):
+    """What was built, without most libraries: archived and uploaded in the same way, they take minutes."""
+    folder = tmp_path / ".aws-sam" / "build"
+    shutil.copytree(BUILT, folder, ignore=libraries)
+    for beside in ("jobs", "statemachine"):
+        shutil.copytree(ROOT / beside, tmp_path / beside)
+    return folder
+
+
 @pytest.mark.build
-def test_sam_uploads_the_very_archives_that_the_digests_are_of(built_template, tmp_path):
-    digests = archives()
+def test_sam_uploads_the_very_archives_that_the_digests_are_of(light_build, tmp_path):
+    zips = tmp_path / ".aws-sam" / "zips"
+    digests = archives(light_build, zips)
+    assert (zips / "CoreLayer.zip").stat().st_size > 5 << 20
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -253,7 +278,7 @@ def test_sam_uploads_the_very_archives_that_the_digests_are_of(built_template, t
                 sam,
                 "package",
                 "--template-file",
-                ZIPS / "template.yaml",
+                zips / "template.yaml",
                 "--s3-bucket",
                 "artifacts",
                 "--output-template-file",
@@ -279,7 +304,7 @@ def test_sam_uploads_the_very_archives_that_the_digests_are_of(built_template, t
     finally:
         server.stop()
     # State machines and the job's script go as they are.
-    unpacked = {name for name in digests if not (ZIPS / f"{name}.zip").exists()}
+    unpacked = {name for name in digests if not (zips / f"{name}.zip").exists()}
     assert unpacked == {"Backlog", "CrunchJob", "Pipeline"}
     assert {digest for name, digest in digests.items() if name not in unpacked} <= uploaded
     packaged = yaml_parse((tmp_path / "packaged.yaml").read_text())["Resources"]

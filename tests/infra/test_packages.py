@@ -270,9 +270,14 @@ assert posted[0].startswith("Energy readings: FAILED raw/sample.csv\\nWhat: raw/
 
 def test_imports_stay_within_twice_their_budgets(template):
     """`make imports` holds them to the budgets; here other tests are at work beside."""
-    took = dict(measured(times=3))
-    assert set(took) == set(BUDGET_SECONDS)
-    assert {verb: seconds for verb, seconds in took.items() if seconds > 2 * BUDGET_SECONDS[verb]} == {}
+
+    def over(times: int) -> dict[str, float]:
+        took = dict(measured(times))
+        assert set(took) == set(BUDGET_SECONDS)
+        return {verb: seconds for verb, seconds in took.items() if seconds > 2 * BUDGET_SECONDS[verb]}
+
+    # The first look, of files that may not be in memory yet, does not condemn.
+    assert not over(times=1) or over(times=3) == {}
 
 
 @pytest.mark.parametrize(
