@@ -47,6 +47,7 @@ PATTERNS = (
     message("{name}: no forecast by {model}: {reason}"),
     message("Prophet gave no forecast: {reason}"),
     message("The other models gave no forecast: {reason}"),
+    message("{model} needs at least {least} complete day of readings; this site has {number}"),
     message("{model} needs at least {least} complete days of readings; this site has {number}"),
     message("{model} is asked for at most {most} series; the total and the appliances of this site are {number}"),
     message("{why}; the other models gave none"),
