@@ -1,6 +1,6 @@
 """The pipeline's three functions that crunch rows, beside pandas, DuckDB and PySpark at the same work: `make bench`.
 
-    python -m benchmarks.bench [--rows 100000 1000000] [--pairs 5] [--only DuckDB] [--year FILE] [--write]
+    python -m benchmarks.bench [--rows 100000 1000000] [--rounds 5] [--only DuckDB] [--year FILE] [--write]
     python -m benchmarks.bench --limits
 
 Every run is a process of its own, so that its memory and imports are its own. Contestants take turns, and what is
@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,8 @@ from benchmarks.results import Comparison, Figures
 ROOT = Path(__file__).resolve().parents[1]
 SPARK = "PySpark"
 SPARK_PYTHON = ROOT / ".venv-spark" / "bin" / "python"
-# Rounds by rows; of what takes minutes fewer, which the table tells.
-ROUNDS = {100_000: 5, 1_000_000: 5, 10_000_000: 5, 30_000_000: 2}
-SLOW_ROUNDS = {"pandas": {10_000_000: 2, 30_000_000: 1}, SPARK: dict.fromkeys(ROUNDS, 1)}
+ROWS = (100_000, 1_000_000, 10_000_000, 30_000_000)
+ROUNDS = 5
 TIMEOUT_SECONDS = 3600
 MEASURED = ROOT / "build" / "bench.json"
 
@@ -75,7 +73,7 @@ def one_run(name: str, path: Path, folder: Path) -> tuple[dict[str, int], Figure
     return told.pop("found"), told
 
 
-def compared(rows: int, rounds: int | None, names: list[str]) -> Comparison:
+def compared(rows: int, rounds: int, names: list[str]) -> Comparison:
     """Everybody at a file of so many rows."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -83,8 +81,8 @@ def compared(rows: int, rounds: int | None, names: list[str]) -> Comparison:
         expected = readings_file.write(path, rows)
         found = Comparison(expected["read"], path.stat().st_size, [], [])
         told: dict[str, int] = dict(expected)
-        for number in range(rounds or ROUNDS.get(rows, 3)):
-            for name in _turn(names, number, rows, rounds):
+        for number in range(rounds):
+            for name in _turn(names, number):
                 output = folder / "output"
                 output.mkdir()
                 counts, figures = one_run(name, path, output)
@@ -98,12 +96,10 @@ def compared(rows: int, rounds: int | None, names: list[str]) -> Comparison:
         return found
 
 
-def _turn(names: list[str], number: int, rows: int, rounds: int | None) -> Iterator[str]:
+def _turn(names: list[str], number: int) -> list[str]:
     """Whoever comes first finds the machine as others left it: they take turns."""
     first = number % len(names)
-    for name in names[first:] + names[:first]:
-        if number < (rounds or SLOW_ROUNDS.get(name, {}).get(rows, number + 1)):
-            yield name
+    return names[first:] + names[:first]
 
 
 def _in_words(figures: Figures) -> str:
@@ -112,8 +108,10 @@ def _in_words(figures: Figures) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="*", default=list(ROUNDS))
-    parser.add_argument("--rounds", type=int, help="by default five, and fewer of what takes minutes")
+    parser.add_argument("--rows", type=int, nargs="*", default=ROWS)
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="of all contestants: five, which takes an hour for all rows"
+    )
     parser.add_argument("--only", nargs="+", choices=list(CONTESTANTS), default=list(CONTESTANTS))
     parser.add_argument("--year", type=Path, help="a CSV of a year: from its upload to the published report")
     parser.add_argument("--write", action="store_true", help="keep what was measured in benchmarks/results.md")
