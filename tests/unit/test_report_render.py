@@ -341,6 +341,13 @@ def test_appliances_beyond_those_drawn_are_one_bar():
     assert "other" not in charts(SHEET)["appliances"].svg.replace(">Other<", "")
 
 
+def test_the_week_of_a_large_site_is_told_in_whole_numbers():
+    many = home.readings([home.appliance(f"Meter {n}", 50_400.0, 0.1) for n in range(10)], [18_000.0] * 28)
+    sheet, _, _, _ = report_of(many)
+    assert max(row[1] for row in sheet.tables["week"].rows) > 500
+    assert not re.search(r">\d+e\+\d", charts(sheet)["week"].svg)
+
+
 def test_no_busiest_hour_is_a_dash():
     fridge = home.appliance("Fridge", 28.0, 1.0).model_copy(update={"peak_hour": None})
     _, html, _, _ = report_of(home.readings([fridge], [1.0] * 28, peak_hour=None))

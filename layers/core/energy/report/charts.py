@@ -288,18 +288,17 @@ def _week(sheet: FactSheet) -> Chart:
         for weekday, kwh in enumerate(row[1:])
         if kwh is not None
     ]
+    largest = max(rows, key=lambda row: float(row["kwh"] or 0))
 
     def drawn(width: int) -> "altair.TopLevelMixin":
         y = alt.Y(
             "weekday:O", title=None, scale=alt.Scale(domain=names), axis=alt.Axis(domain=False, ticks=False, offset=2)
         )
         cells = alt.Chart(_data(rows)).mark_rect(color=BLUE, cornerRadius=1)
-        heat = cells.encode(
-            x=_hour_axis(sheet.say("hour of day")), y=y, opacity=_energy_opacity("kwh", sheet.say("kWh in the hour"))
-        )
+        opacity = _energy_opacity("kwh", sheet.say("kWh in the hour"), _tick_format(float(largest["kwh"] or 0)))
+        heat = cells.encode(x=_hour_axis(sheet.say("hour of day")), y=y, opacity=opacity)
         return alt.layer(heat, _evening()).properties(width=width - 40, height=182)
 
-    largest = max(rows, key=lambda row: float(row["kwh"] or 0))
     hour = f"{int(float(largest['hour'] or 0)):02d}:00"
     alike = len({round(float(row["kwh"] or 0), 6) for row in rows}) == 1
     most = sheet.say("the same in every hour") if alike else f"{largest['weekday']}, {hour}"
@@ -403,7 +402,7 @@ def _hour_axis(hours: str) -> "altair.X":
     return alt.X("hour:O", title=hours, scale=alt.Scale(domain=list(range(24))), axis=axis)
 
 
-def _energy_opacity(field: str, title: str, number_format: str = "~g") -> "altair.Opacity":
+def _energy_opacity(field: str, title: str, number_format: str) -> "altair.Opacity":
     """More of the ink where more is used: it reads on a light page as on a dark one."""
     import altair as alt
 
