@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # Lambda's limit is 900 s; an answer that comes later never will.
 _ANSWER_SECONDS = 910
-# More appliances than any site has.
-_ANY_NUMBER = 1_000_000
 
 
 def check_lake(lake: Path | None, stack: str | None) -> Path:
@@ -39,22 +37,13 @@ def open_lake(context: ExitStack, lake: Path, timezone: str | None, console: "Co
 
     with progress.waiting(console, "Starting the local AWS"):
         from local import LocalAws
+        from local.glue_jobs import parameters_without_spark
 
         parameters = parameters_without_spark() | ({"SiteTimezone": timezone} if timezone else {})
         try:
             return context.enter_context(LocalAws(lake=lake, parameters=parameters, warm=False))
         except (LakeDamaged, LakeInUse) as error:
             fail(f"{error}.")
-
-
-def parameters_without_spark() -> dict[str, str]:
-    """Where Spark is not set up, functions do whatever they can: more than a deployed stack lets these say."""
-    from energy.intake.source import MAX_TEXT_BYTES
-    from local.glue_jobs import what_is_missing
-
-    if not what_is_missing():
-        return {}
-    return {"LambdaMaxBytes": str(MAX_TEXT_BYTES), "LambdaMaxAppliances": str(_ANY_NUMBER)}
 
 
 def zone_of_lake(lake: Path, sites: Sequence[str] | None = None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import checks, daily
+from cli import checks
 from cli.output import fail, safe
 from energy import lake as layout
 
@@ -96,8 +96,10 @@ def _key(site: str, file: Path) -> str:
 
 def _parameters(timezone: str, spark_above: int | None) -> dict[str, str]:
     """The stack's parameters, where they are not as the template has them."""
+    from local.glue_jobs import parameters_without_spark
+
     asked = {} if spark_above is None else {"LambdaMaxBytes": str(spark_above)}
-    return {"SiteTimezone": timezone, **daily.parameters_without_spark(), **asked}
+    return {"SiteTimezone": timezone, **parameters_without_spark(), **asked}
 
 
 def _started(stack: ExitStack, lake: Path, built: bool, parameters: dict[str, str]) -> "LocalAws":

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from energy.intake.source import MAX_TEXT_BYTES
 from local.guard import Guard
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +23,8 @@ _MASTER, _DRIVER_MEMORY = "local[2]", "2g"
 # Puts every process of a job, Spark's workers too, under the job's role.
 _STARTUP = Path(__file__).resolve().parent / "iam" / "startup"
 _JAVA_NEEDED = 17
+# More appliances than any site has.
+_ANY_NUMBER = 1_000_000
 _MOST_CHARACTERS = 2000
 # The last line of a Python traceback: what was raised, and what it says.
 _RAISED = re.compile(r"^(?:[a-z_]\w*\.)*([A-Z]\w+): (.+)$")
@@ -162,6 +165,15 @@ def what_is_missing() -> str | None:
         found = told.splitlines()[0] if told else "one that does not tell its version"
         return f"Spark needs Java {_JAVA_NEEDED}; {java} is {found}. Set JAVA_HOME to one of {_JAVA_NEEDED}."
     return None
+
+
+def parameters_without_spark() -> dict[str, str]:
+    """The stack's parameters where no job can run: functions do whatever they can, more than a deployed stack would let
+    these say. Empty where one can.
+    """
+    if not what_is_missing():
+        return {}
+    return {"LambdaMaxBytes": str(MAX_TEXT_BYTES), "LambdaMaxAppliances": str(_ANY_NUMBER)}
 
 
 def _java_path() -> str:

@@ -248,8 +248,7 @@ def light_build(built_template, tmp_path):
     """What was built, without most libraries: archived and uploaded in the same way, they take minutes."""
     folder = tmp_path / ".aws-sam" / "build"
     shutil.copytree(BUILT, folder, ignore=libraries)
-    for beside in ("jobs", "statemachine"):
-        shutil.copytree(ROOT / beside, tmp_path / beside)
+    shutil.copytree(ROOT / "statemachine", tmp_path / "statemachine")
     return folder
 
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from cli import checks, daily, progress, run, summary
+from cli import checks, progress, run, summary
 from cli.main import app
 from energy import __version__
 from energy.manifest import Manifest
@@ -550,6 +550,6 @@ def test_of_many_appliances_the_screen_has_the_largest_and_the_sum_of_the_rest()
 def test_where_there_is_no_spark_functions_take_what_they_can(monkeypatch, missing, most):
     monkeypatch.setattr("local.glue_jobs.what_is_missing", lambda: missing)
     found = run._parameters("UTC", None)
-    assert found.get("LambdaMaxAppliances") == daily.parameters_without_spark().get("LambdaMaxAppliances") == most
+    assert found.get("LambdaMaxAppliances") == most
     assert ("LambdaMaxBytes" in found) is (missing is not None)
     assert run._parameters("UTC", 1000)["LambdaMaxBytes"] == "1000"
