@@ -47,6 +47,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
     distributed_item_processor_worker,
 )
@@ -127,6 +128,7 @@ def applied(  # noqa: PLR0913, PLR0917
             objects_are_read_as_text(),
             names_are_stable(),
             retries_wait(sleep),
+            stopped_states_know_their_timeout(),
             maps_go_through_long_lists(),
             map_runs_are_told_from_the_start(),
             executions_start_executions(),
@@ -596,6 +598,19 @@ def names_are_stable() -> Iterator[None]:
 def retries_wait(sleep: Callable[[float], None]) -> Iterator[None]:
     """Retries wait in real time; tests pass a clock that does not."""
     with mock.patch.object(retrier_decl, "time", types.SimpleNamespace(sleep=sleep)):
+        yield
+
+
+@contextlib.contextmanager
+def stopped_states_know_their_timeout() -> Iterator[None]:
+    """Once a branch has failed, moto evaluates nothing in the others: a state that just begins there takes whatever was
+    evaluated last for its timeout, and the history with that in it cannot be read any more.
+    """
+
+    def evaluated(self: Any, env: Any) -> None:
+        env.stack.append(self.timeout_seconds)
+
+    with mock.patch.object(TimeoutSeconds, "eval", evaluated):
         yield
 
 

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 
 from local import LakeFolder, LakeInUse, LocalAws
 from local.moto_seams import evaluate_jsonata
@@ -185,6 +187,14 @@ def test_injected_errors_heal_through_the_machines_own_retries(aws):
     done = aws.wait(aws.put("raw/heals.csv", b"1"))
     assert done.status == "SUCCEEDED"
     assert aws.retry_waits == [30, 40]
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_state_that_is_stopped_as_it_begins_knows_its_timeout():
+    """What moto reads of a history with another value there is HTTP 500, so nobody is told of such a failure."""
+    stopped = types.SimpleNamespace(is_running=lambda: False, stack=[{"what": "was evaluated before"}])
+    TimeoutSeconds(330).eval(stopped)
+    assert stopped.stack.pop() == 330
 
 
 def test_a_failing_service_call_is_named_as_aws_names_it(aws):
