@@ -7,17 +7,15 @@ address space (RLIMIT_AS) would count what allocators only reserve. The function
 """
 
 import contextlib
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import readings_file
-from benchmarks.pipeline import VERBS, FunctionFailed, Lake
+from benchmarks.pipeline import VERBS, FunctionFailed, Lake, deployed
 from benchmarks.readings_file import Shape
 
-ROOT = Path(__file__).resolve().parents[1]
 _V2, _V1 = Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory")
 NAME = "energy-benchmark"
 # Enough for a price by the hour of the day, which is what takes most.
@@ -90,7 +88,7 @@ def table(found: list[Try]) -> str:
 
 
 def _tried(worst: Worst, rows: int) -> Try:
-    limit = memory_size(worst.verb)
+    limit = int(deployed(worst.verb, "MemorySize"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         path = folder / "readings.csv"
@@ -108,15 +106,6 @@ def _tried(worst: Worst, rows: int) -> Try:
             return Try(worst.verb, limit, read, size, 0.0, 0.0, str(failure)[-300:])
         figures = lake.figures[worst.verb]
         return Try(worst.verb, limit, read, size, figures["wall"], figures["peak"], None)
-
-
-def memory_size(verb: str) -> int:
-    """MemorySize of a function in template.yaml, MB."""
-    text = (ROOT / "template.yaml").read_text()
-    found = re.search(rf"CodeUri: functions/{verb}\n(?:.*\n)*?\s+MemorySize: (\d+)", text)
-    if found is None:
-        raise SystemExit(f"template.yaml tells no MemorySize of {verb}.")
-    return int(found[1])
 
 
 @contextlib.contextmanager

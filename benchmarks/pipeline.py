@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,9 @@ class Lake:
         paths = map(str, (self.folder, event, answer))
         lifted = ["--lift-limits"] if self.lift_limits else []
         command = [*prefix, sys.executable, "-m", "benchmarks.function", verb, *paths, *lifted]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        threads = deployed(verb, "POLARS_MAX_THREADS")
+        environment = os.environ | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             raise FunctionFailed(verb, done.returncode, done.stderr[-2000:])
         self.figures[verb] = json.loads(done.stdout.splitlines()[-1])
@@ -75,6 +78,13 @@ class Lake:
         if verb == "aggregate":
             return {"validated": self.answers["validate"]}
         return {"publication": self.answers["aggregate"]}
+
+
+def deployed(verb: str, setting: str) -> str:
+    """A setting of a function as it stands in template.yaml; nothing where it stands nowhere."""
+    block = re.search(rf"CodeUri: functions/{verb}\n((?: {{6}}.*\n)*)", (ROOT / "template.yaml").read_text())
+    found = re.search(rf'\b{setting}: "?(\w+)', block[1]) if block else None
+    return found[1] if found else ""
 
 
 def run_pipeline(path: Path, folder: Path) -> tuple[dict[str, int], Figures]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import fastparquet
 import polars as pl
 import pytest
 
@@ -53,6 +54,42 @@ def test_rows_come_back_as_they_were():
     )
     written = parquet.as_table(days, DAILY)
     assert parquet.from_bytes(parquet.table_bytes(days, DAILY)).equals(written)
+
+
+# fastparquet's own, in its arithmetic with dates.
+@pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
+@pytest.mark.parametrize("number", [3, 2_000])
+def test_an_enum_of_texts_is_text_to_every_reader(tmp_path, number):
+    names = [f"é {place:04}" for place in range(number)]
+    days = pl.DataFrame(
+        {"date": MIDNIGHT.date(), "appliance": names * 2, "kwh": 0.1, "coverage": 1.0, "complete": True},
+        schema_overrides={"kwh": pl.Float64, "coverage": pl.Float64},
+    )
+    path = tmp_path / "t.parquet"
+    path.write_bytes(parquet.table_bytes(days.with_columns(pl.col("appliance").cast(pl.Enum([*names, "z"]))), DAILY))
+    as_texts = pl.read_parquet(path)
+    assert as_texts.equals(parquet.as_table(days, DAILY))
+    assert as_texts.schema == parquet.polars_schema(DAILY)
+    assert pl.concat([as_texts, parquet.from_bytes(parquet.table_bytes(days, DAILY))]).height == 4 * number
+    with path.open("rb") as file:
+        assert fastparquet.ParquetFile(file).to_pandas()["appliance"].tolist() == names * 2
+    (kind,) = duckdb.sql(f"SELECT DISTINCT typeof(appliance) FROM '{path}'").fetchall()
+    assert kind == ("VARCHAR",)
+    # What is in no row is in no statistics either: a reader skips the group by them.
+    ((least, most),) = duckdb.sql(
+        f"SELECT stats_min_value, stats_max_value FROM parquet_metadata('{path}') WHERE path_in_schema = 'appliance'"
+    ).fetchall()
+    assert (least, most) == (names[0], names[-1])
+
+
+def test_of_many_texts_no_row_group_holds_those_that_it_does_not_need(tmp_path):
+    """Else a month of one meter in a file of ten thousand would hold the names of all."""
+    names = [f"meter {place:05}" for place in range(10_000)]
+    rows = 3 * parquet.ROW_GROUP_ROWS
+    frame = pl.DataFrame({"date": MIDNIGHT.date(), "appliance": ["meter 00001"] * rows, "kwh": 0.1, "coverage": 1.0})
+    frame = frame.with_columns(pl.col("kwh", "coverage").cast(pl.Float64), complete=pl.lit(True))
+    as_enum = parquet.table_bytes(frame.with_columns(pl.col("appliance").cast(pl.Enum(names))), DAILY)
+    assert as_enum == parquet.table_bytes(frame, DAILY)
 
 
 def test_timestamps_are_64_bit_micros_with_statistics_in_row_groups_of_one_size(tmp_path):

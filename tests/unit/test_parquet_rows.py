@@ -55,6 +55,8 @@ def test_columns_follow_the_schema_whatever_the_order_of_the_rows():
     assert parquet_rows.write([shuffled], APPLIANCE_FORECAST) == parquet_rows.write([row()], APPLIANCE_FORECAST)
 
 
+# fastparquet's own, in its arithmetic with dates.
+@pytest.mark.filterwarnings("ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning")
 def test_what_polars_wrote_is_read():
     written = io.BytesIO()
     pl.DataFrame(

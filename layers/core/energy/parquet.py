@@ -1,5 +1,6 @@
 """Frames to Parquet and back. Equal frames give equal bytes; columns and types are those of `energy.schema`."""
 
+import functools
 import io
 
 import polars as pl
@@ -10,6 +11,9 @@ from energy.schema import HiveType, Table
 # are read every minute, one day's query reads 7 % (29 % in groups of 262,144 rows), and the file grows by 4 %.
 ROW_GROUP_ROWS = 32_768
 _ZSTD_LEVEL = 3
+# A row group holds all texts of an Enum, also those that none of its rows has: of many, that takes more than it spares.
+_FEW_TEXTS = 300
+_ARROW_SCHEMA = "ARROW:schema"
 
 POLARS_TYPES: dict[HiveType, pl.DataType] = {
     "timestamp": pl.Datetime("us"),
@@ -41,12 +45,7 @@ def as_table(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 
     A value that does not fit its type raises polars' InvalidOperationError: nothing is cut off.
     """
-    schema = polars_schema(table)
-    missing = [name for name in schema if name not in frame.columns]
-    surplus = [name for name in frame.columns if name not in schema]
-    if missing or surplus:
-        raise TableMismatch(table, missing, surplus)
-    return frame.select(pl.col(name).cast(dtype, strict=True) for name, dtype in schema.items())
+    return _with_types(frame, table, polars_schema(table))
 
 
 def widened(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -55,18 +54,48 @@ def widened(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     return as_table(frame.with_columns(unknown), table)
 
 
-def to_bytes(frame: pl.DataFrame) -> bytes:
-    """A Parquet file: zstd, statistics, row groups of a fixed size."""
+def to_bytes(frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
+    """A Parquet file: zstd, statistics, row groups of a fixed size; `metadata` in place of polars' own."""
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(
-        buffer, compression="zstd", compression_level=_ZSTD_LEVEL, statistics=True, row_group_size=ROW_GROUP_ROWS
+        buffer,
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        statistics=True,
+        row_group_size=ROW_GROUP_ROWS,
+        metadata=metadata,
     )
     return buffer.getvalue()
 
 
 def table_bytes(frame: pl.DataFrame, table: Table) -> bytes:
-    """The Parquet file of `frame` as `table`."""
-    return to_bytes(as_table(frame, table))
+    """The Parquet file of `frame` as `table`. An Enum of few texts is written four times as fast as the texts, and is
+    text to whoever reads it.
+    """
+    schema = polars_schema(table)
+    texts = [name for name, dtype in frame.schema.items() if _is_enum_of_few(dtype) and schema.get(name) == pl.String]
+    for name in texts:
+        schema[name] = frame.schema[name]
+    return to_bytes(_with_types(frame, table, schema), _described(table) if texts else None)
+
+
+def _with_types(frame: pl.DataFrame, table: Table, schema: pl.Schema) -> pl.DataFrame:
+    missing = [name for name in schema if name not in frame.columns]
+    surplus = [name for name in frame.columns if name not in schema]
+    if missing or surplus:
+        raise TableMismatch(table, missing, surplus)
+    return frame.select(pl.col(name).cast(dtype, strict=True) for name, dtype in schema.items())
+
+
+def _is_enum_of_few(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Enum) and dtype.categories.len() <= _FEW_TEXTS
+
+
+@functools.cache
+def _described(table: Table) -> dict[str, str]:
+    """What a file tells of its columns to those who read it as Arrow: by it, texts are texts however they lie there."""
+    buffer = io.BytesIO(to_bytes(pl.DataFrame(schema=polars_schema(table))))
+    return {_ARROW_SCHEMA: pl.read_parquet_metadata(buffer)[_ARROW_SCHEMA]}
 
 
 def rows_of(content: bytes) -> int:

@@ -95,7 +95,7 @@ def holding(uploads: Iterable[ManifestUpload], month: str) -> list[Upload]:
 
 def of_upload(readings: pl.DataFrame, upload_id: str) -> pl.DataFrame:
     """Validated readings as they are published where no other upload has any in that month."""
-    return readings.with_columns(pl.lit(upload_id).alias(UPLOAD))
+    return readings.with_columns(pl.lit(upload_id, dtype=pl.Enum([upload_id])).alias(UPLOAD))
 
 
 def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
@@ -110,7 +110,7 @@ def resolve(frames: list[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
     """
     kept: pl.DataFrame | None = None
     for upload_id, frame in reversed(frames):
-        own = of_upload(frame, upload_id)
+        own = frame.with_columns(pl.lit(upload_id).alias(UPLOAD))
         if len(frames) > 1:
             own = _with_ends(own)
         kept = own if kept is None else pl.concat([kept, _beside(own, kept)])

@@ -76,10 +76,13 @@ class Judged:
         """
         year, number = month.split("-")
         found = self.outcome.readings.whole(int(year) * 12 + int(number) - 1)
-        return _shown(found, self.outcome.names, self.outcome.timezone)
+        shown = _shown(found, self.outcome.names, self.outcome.timezone)
+        return shown.with_columns(pl.col("appliance").cast(pl.String))
 
     def each_month(self, put: Callable[[str, pl.DataFrame], None]) -> None:
-        """Gives every month and its readings, as `month` does, where they are: on this machine or on others."""
+        """Gives every month and its readings, as `month` does, where they are: on this machine or on others. Appliances
+        are an Enum of their names.
+        """
         self.outcome.readings.each(partial(_put_shown, put, self.outcome.names, self.outcome.timezone))
 
     def readings(self) -> pl.DataFrame:
@@ -117,7 +120,7 @@ def _shown(readings: pl.DataFrame, names: list[str], timezone: str) -> pl.DataFr
     return readings.select(
         timestamp=to_local(pl.col("utc"), timezone),
         timestamp_utc=pl.col("utc"),
-        appliance=pl.Series("appliance", names, dtype=pl.String).gather(readings["code"]),
+        appliance=pl.Series("appliance", names, dtype=pl.Enum(names)).gather(readings["code"]),
         kwh=pl.col("kwh"),
         estimated=pl.col("estimated"),
     )

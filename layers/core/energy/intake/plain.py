@@ -109,7 +109,7 @@ def split(chunk: Chunk, layout: Layout, bounds: Bounds) -> tuple[Plain, pl.DataF
     pointed = numbers.proving_points(value, number, good)
     if good.all():
         return Plain(rows, used, pointed), pl.DataFrame(schema=records.LINE)
-    return Plain(rows.filter(good), used, pointed), records.lines_where(~good, chunk, cells)
+    return Plain(rows.filter(good), used, pointed), records.lines_where(~good, chunk, cells, cells_of(layout))
 
 
 def _positions(layout: Layout) -> tuple[int, int, int]:

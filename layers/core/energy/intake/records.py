@@ -228,16 +228,23 @@ def bare_cells(chunk: Chunk, cells: Cells) -> pl.DataFrame | None:
         return None
 
 
-def lines_where(chosen: pl.Series, chunk: Chunk, cells: pl.DataFrame) -> pl.DataFrame:
-    """`lines` of those that are chosen, by the lengths of all cells of the chunk, where these are all there is."""
-    sizes = cells.select(pl.sum_horizontal(pl.all().str.len_bytes().cast(pl.Int64)) + cells.width).to_series()
+def lines_where(chosen: pl.Series, chunk: Chunk, found: pl.DataFrame, cells: Cells) -> pl.DataFrame:
+    """`lines` of those that are chosen, by the `bare_cells` of the chunk, where these are all there is."""
+    numbers, picked = chosen.arg_true(), found.filter(chosen)
+    every_cell_is_there = found.width == cells.columns
+    if every_cell_is_there and (picked.to_series(-1) != "").all():
+        text = picked.select(pl.concat_str(pl.all(), separator=cells.delimiter)).to_series().to_list()
+        return _numbered(numbers, text, chunk)
+    # Where a last cell is empty, it may be one that is not there: then lines are longer than their cells.
+    sizes = found.select(pl.sum_horizontal(pl.all().str.len_bytes().cast(pl.Int64)) + found.width).to_series()
     ends = sizes.cum_sum()
-    # They are not where a line has fewer cells, or not every cell is wanted.
     if ends[-1] != len(chunk.content):
         return lines(chunk).filter(chosen)
-    numbers = chosen.arg_true()
     spans = zip(ends.gather(numbers), sizes.gather(numbers), strict=True)
-    text = [chunk.content[end - size : end - 1].decode() for end, size in spans]
+    return _numbered(numbers, [chunk.content[end - size : end - 1].decode() for end, size in spans], chunk)
+
+
+def _numbered(numbers: pl.Series, text: list[str], chunk: Chunk) -> pl.DataFrame:
     return pl.DataFrame({"line": numbers.cast(pl.Int64) + chunk.first_line, "text": text}, schema=LINE)
 
 
