@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = "this pipeline"
 SITE = "bench"
 KEY = f"raw/{SITE}/readings.csv"
+THREADS = "POLARS_MAX_THREADS"
 VERBS = ("validate", "aggregate", "detect_anomalies")
 
 Figures = dict[str, float]
@@ -62,8 +63,9 @@ class Lake:
         paths = map(str, (self.folder, event, answer))
         lifted = ["--lift-limits"] if self.lift_limits else []
         command = [*prefix, sys.executable, "-m", "benchmarks.function", verb, *paths, *lifted]
-        threads = deployed(verb, "POLARS_MAX_THREADS")
-        environment = os.environ | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        environment = {name: value for name, value in os.environ.items() if name != THREADS}
+        if threads := deployed(verb, THREADS):
+            environment[THREADS] = threads
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             raise FunctionFailed(verb, done.returncode, done.stderr[-2000:])
@@ -81,7 +83,7 @@ class Lake:
 
 
 def deployed(verb: str, setting: str) -> str:
-    """A setting of a function as it stands in template.yaml; nothing where it stands nowhere."""
+    """One of a function's own settings as it stands in template.yaml; nothing where it has none of that name."""
     block = re.search(rf"CodeUri: functions/{verb}\n((?: {{6}}.*\n)*)", (ROOT / "template.yaml").read_text())
     found = re.search(rf'\b{setting}: "?(\w+)', block[1]) if block else None
     return found[1] if found else ""

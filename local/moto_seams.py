@@ -607,8 +607,13 @@ def stopped_states_know_their_timeout() -> Iterator[None]:
     evaluated last for its timeout, and the history with that in it cannot be read any more.
     """
 
+    original = TimeoutSeconds.eval
+
     def evaluated(self: Any, env: Any) -> None:
-        env.stack.append(self.timeout_seconds)
+        if env.is_running():
+            original(self, env)
+        else:
+            env.stack.append(self.timeout_seconds)
 
     with mock.patch.object(TimeoutSeconds, "eval", evaluated):
         yield

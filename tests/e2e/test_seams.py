@@ -191,7 +191,7 @@ def test_injected_errors_heal_through_the_machines_own_retries(aws):
 
 @pytest.mark.usefixtures("aws")
 def test_a_state_that_is_stopped_as_it_begins_knows_its_timeout():
-    """What moto reads of a history with another value there is HTTP 500, so nobody is told of such a failure."""
+    """With anything else in its place the history cannot be read, and nobody is told why the execution failed."""
     stopped = types.SimpleNamespace(is_running=lambda: False, stack=[{"what": "was evaluated before"}])
     TimeoutSeconds(330).eval(stopped)
     assert stopped.stack.pop() == 330

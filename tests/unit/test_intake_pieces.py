@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from energy import parquet
+from energy import parquet, resolution
 from energy.errors import InputRejected
 from energy.intake import outcome, records, source, spool
 from energy.intake.judging import judge
+from energy.schema import READINGS
 from energy.site_config import Rules
 
 UPLOADED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -31,11 +32,16 @@ def told(tmp_path):
             left.unlink()
         result = judge(path, Rules(timezone=zone), UPLOADED, tmp_path)
         rejected = pl.concat([*result.rejected(), pl.DataFrame(schema={"line": pl.Int64})], how="diagonal")
-        months = {month: parquet.to_bytes(result.month(month)) for month in result.months}
+        months = {}
+        result.each_month(lambda month, rows: months.update({month: _file(rows)}))
         said = (result.verdict, result.rows, result.codes, result.warnings, result.notes, result.quality)
         return months, rejected.rows(), said, result.refusal and str(result.refusal)
 
     return run
+
+
+def _file(rows):
+    return parquet.table_bytes(resolution.of_upload(rows, "an upload"), READINGS)
 
 
 def mixed(seed):

@@ -294,6 +294,18 @@ def test_readings_that_contradict_each_other_are_all_rejected(judged):
     assert result.rows.accepted == 19
 
 
+def test_a_month_knows_the_appliances_that_it_has_readings_of_and_no_others(judged):
+    result = judged(csv(*good_rows(), "2024-04-01 00:00,oven,0.5", "2024-04-01 01:00,attic,x", "2024-03-01 00:00,Car"))
+    months = {}
+    result.each_month(lambda month, rows: months.update({month: rows}))
+    assert {month: rows["appliance"].dtype for month, rows in months.items()} == {
+        "2024-03": pl.Enum(["fridge"]),
+        "2024-04": pl.Enum(["oven"]),
+    }
+    for month, rows in months.items():
+        assert result.month(month).equals(rows.with_columns(pl.col("appliance").cast(pl.String)))
+
+
 @pytest.mark.parametrize(("bad", "refused"), [(9, False), (10, True), (11, True)])
 def test_half_bad_rows_refuse_the_file_and_are_still_shown(judged, bad, refused):
     result = judged(csv(*good_rows(20 - bad), *(f"x{n},fridge,1" for n in range(bad))))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,3 +75,30 @@ def test_of_the_rows_of_an_ordinary_file_all_but_the_bad_ones_are_read_fast(told
     assert len(readings) == len(GOOD)
     assert [line for line, *_ in rejected] == [len(GOOD) + 2]
     assert others == ["x,oven,1", ""]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(["x,oven,1", "é,,2", "2024-05-09 10:00,\u2028,x"], id="every cell is there"),
+        pytest.param(["x,oven,", "é,oven,2"], id="a last cell is empty"),
+        pytest.param(["x", "", "é,oven,2", "x,oven,"], id="cells are missing"),
+    ],
+)
+def test_the_text_of_chosen_lines_is_all_that_stands_there(bad):
+    every = [line for number, good in enumerate(GOOD) for line in (good, bad[number % len(bad)])]
+    chunk = records.Chunk("".join(f"{line}\n" for line in every).encode(), first_line=2)
+    cells = records.Cells(",", 3, (0, 1, 2))
+    found = records.bare_cells(chunk, cells)
+    chosen = pl.Series([number % 2 == 1 for number in range(len(every))])
+    assert records.lines_where(chosen, chunk, found, cells).rows() == records.lines(chunk).filter(chosen).rows()
+    assert records.lines_where(chosen, chunk, found, cells)["text"].to_list() == every[1::2]
+
+
+def test_a_byte_order_mark_within_a_file_is_part_of_its_line(told):
+    """The lengths of cells would otherwise add up to that of the text by chance."""
+    rows = ["\ufeff2024-01-01 00:00,a,1", "", "2024-01-01 01:00,a", "2024-01-01 02:00,a,3", "2024-01-01 03:00,a,é"]
+    text = "timestamp,appliance,kwh\n" + "\n".join([*rows, *GOOD]) + "\n"
+    readings, rejected, *_ = told(text, "UTC")
+    assert len(readings) == len(GOOD) + 1
+    assert [(line, text) for line, _, _, text in rejected][-2:] == [(4, rows[2]), (6, rows[4])]

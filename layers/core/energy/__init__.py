@@ -4,4 +4,4 @@ Everything that the product knows about energy is here. Only `store` (S3), `cata
 environment) touch the world outside; importing this package loads nothing heavy.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

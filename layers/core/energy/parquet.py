@@ -1,4 +1,6 @@
-"""Frames to Parquet and back. Equal frames give equal bytes; columns and types are those of `energy.schema`."""
+"""Frames to Parquet and back. Equal frames of equal types give equal bytes; columns and types of tables are those of
+`energy.schema`.
+"""
 
 import functools
 import io
@@ -12,6 +14,7 @@ from energy.schema import HiveType, Table
 ROW_GROUP_ROWS = 32_768
 _ZSTD_LEVEL = 3
 # A row group holds all texts of an Enum, also those that none of its rows has: of many, that takes more than it spares.
+# A month of hours of one appliance is 3 % larger with 299 more short names, and 15 % with names of 120 characters.
 _FEW_TEXTS = 300
 _ARROW_SCHEMA = "ARROW:schema"
 
@@ -55,7 +58,7 @@ def widened(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def to_bytes(frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
-    """A Parquet file: zstd, statistics, row groups of a fixed size; `metadata` in place of polars' own."""
+    """A Parquet file: zstd, statistics, row groups of a fixed size. `metadata` of the file goes before polars' own."""
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(
         buffer,

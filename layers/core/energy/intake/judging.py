@@ -81,7 +81,7 @@ class Judged:
 
     def each_month(self, put: Callable[[str, pl.DataFrame], None]) -> None:
         """Gives every month and its readings, as `month` does, where they are: on this machine or on others. Appliances
-        are an Enum of their names.
+        are an Enum of those in that month.
         """
         self.outcome.readings.each(partial(_put_shown, put, self.outcome.names, self.outcome.timezone))
 
@@ -117,10 +117,14 @@ def _put_shown(
 
 def _shown(readings: pl.DataFrame, names: list[str], timezone: str) -> pl.DataFrame:
     readings = in_order(readings)
+    # A month's own: others would stand in every file of it.
+    read = set(readings["code"].unique())
+    known = pl.Enum([name for place, name in enumerate(names) if place in read])
+    appliances = pl.Series("appliance", [name if place in read else None for place, name in enumerate(names)], known)
     return readings.select(
         timestamp=to_local(pl.col("utc"), timezone),
         timestamp_utc=pl.col("utc"),
-        appliance=pl.Series("appliance", names, dtype=pl.Enum(names)).gather(readings["code"]),
+        appliance=appliances.gather(readings["code"]),
         kwh=pl.col("kwh"),
         estimated=pl.col("estimated"),
     )

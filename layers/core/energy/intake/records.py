@@ -4,6 +4,7 @@ Cells follow RFC 4180 with any one-character delimiter. Blank lines are no recor
 between records, so that no result depends on where.
 """
 
+import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -217,6 +218,9 @@ def bare_cells(chunk: Chunk, cells: Cells) -> pl.DataFrame | None:
     A line with fewer cells than there are columns has an empty last one.
     """
     content = chunk.content
+    # The reader of polars passes over a byte order mark in front, also where it is a text's own.
+    if content.startswith(codecs.BOM_UTF8):
+        return None
     if b'"' in content or b"\r" in content or (len(cells.wanted) < cells.columns and has_control_characters(chunk)):
         return None
     names = [name_of(position) for position in range(cells.columns)]
@@ -231,8 +235,8 @@ def bare_cells(chunk: Chunk, cells: Cells) -> pl.DataFrame | None:
 def lines_where(chosen: pl.Series, chunk: Chunk, found: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     """`lines` of those that are chosen, by the `bare_cells` of the chunk, where these are all there is."""
     numbers, picked = chosen.arg_true(), found.filter(chosen)
-    every_cell_is_there = found.width == cells.columns
-    if every_cell_is_there and (picked.to_series(-1) != "").all():
+    every_column_is_there = found.width == cells.columns
+    if every_column_is_there and (picked.to_series(-1) != "").all():
         text = picked.select(pl.concat_str(pl.all(), separator=cells.delimiter)).to_series().to_list()
         return _numbered(numbers, text, chunk)
     # Where a last cell is empty, it may be one that is not there: then lines are longer than their cells.
